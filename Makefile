@@ -1,0 +1,61 @@
+# make demo    a month of a patient's readings becomes qualifying days, with faults on the way
+# make test    every test
+# make check   style, types, import rules, settings schema
+# make lock    renew requirements/*.txt from pyproject.toml
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+export PATH := $(PATH):/usr/sbin:/sbin
+export PYTHONDONTWRITEBYTECODE = 1
+
+.PHONY: env demo test check format lock broker clean
+
+env: .venv/stamp
+
+.venv/stamp: pyproject.toml requirements/dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Vitalpost needs Python 3.11 or newer; name one: make $(MAKECMDGOALS) PYTHON=python3.13" >&2; exit 1; }
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+# Mosquitto from Debian's packages. The package would start a broker of its own: it is kept from it.
+broker:
+	@if ! command -v mosquitto >/dev/null; then \
+		if [ "$$(id -u)" = 0 ]; then sudo=; elif command -v sudo >/dev/null; then sudo=sudo; else \
+			echo "Mosquitto is missing and this user may not install it: as root, run 'apt-get install mosquitto'." >&2; exit 1; fi; \
+		echo "Installing Mosquitto from Debian's packages"; \
+		$$sudo apt-get update -qq && \
+		$$sudo env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -qq -y --no-install-recommends mosquitto >/dev/null || \
+		{ echo "Mosquitto could not be installed: run 'apt-get install mosquitto' and read what it says." >&2; exit 1; }; \
+		$$sudo systemctl disable --now mosquitto >/dev/null 2>&1 || true; \
+	fi
+
+demo: env broker
+	@$(BIN)/vitalpost demo
+
+test: env broker
+	@$(BIN)/pytest -q
+
+check: env
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/pytest -q tests/gateway/test_idle_imports.py tests/gateway/test_schema.py
+
+format: env
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# Needs uv (pip install uv); hashes and pins only, no registry's address.
+lock:
+	@set -e; lock() { uv pip compile -q --universal --generate-hashes --no-header --no-annotate \
+		--python-version 3.11 pyproject.toml "$$@"; }; \
+	lock --extra hub -o requirements/hub.txt; \
+	lock --extra backend -o requirements/backend.txt; \
+	lock --extra hub --extra backend --extra simulator --extra dev -o requirements/dev.txt
+
+clean:
+	rm -rf .venv build dist
