@@ -1,0 +1,185 @@
+"""Everything a driver may import, ours or a third party's.
+
+A driver describes itself (`DriverInfo`) and turns a lent link into items by one async generator,
+`session`. Each `yield` comes back when the gateway has done with the item what its kind asks for:
+a `Reading` and a `ClockRead` are on flash by then, so a step that destroys evidence (deleting a
+record, setting a clock) belongs after the `yield`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import IntEnum, StrEnum
+from typing import ClassVar, NamedTuple, Protocol
+
+from drivers.errors import DecodeError
+
+SPI_VERSION = 1
+
+
+class Metric(IntEnum):
+    """What was observed: `MDC_*` reference id and context-free code (ISO/IEEE 11073-10101)."""
+
+    MDC_PULS_RATE_NON_INV = 149546
+    MDC_PRESS_BLD_NONINV = 150020
+    MDC_PRESS_BLD_NONINV_SYS = 150021
+    MDC_PRESS_BLD_NONINV_DIA = 150022
+    MDC_PRESS_BLD_NONINV_MEAN = 150023
+
+
+class Unit(StrEnum):
+    """The unit as the device sent it, in UCUM."""
+
+    MMHG = "mm[Hg]"
+    KPA = "kPa"
+    PER_MINUTE = "/min"
+
+
+class Origin(StrEnum):
+    """Whether the device sent a reading as it measured it."""
+
+    UNKNOWN = "unknown"
+    LIVE = "live"
+    STORED = "stored"
+
+
+class Frame(NamedTuple):
+    """Bytes as they came, and the characteristic that sent them: `2A35` or a UUID in lower case."""
+
+    source: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """One metric with the value exactly as sent and its unit; `repr` shows no value."""
+
+    metric: Metric
+    value: Decimal = field(repr=False)
+    unit: Unit
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One act of measuring.
+
+    `raw[0]` is the measurement frame: it names the reading. `device_time` is the device's own
+    clock, naive, and None where the frame has none or the device says it was never set.
+    `failed` marks a measurement that the device itself reports as failed. `attributes` holds
+    what is not a measurement: `user_id`, and under `special` the metrics whose value is
+    a special (NaN, NRes, +INF, -INF, RFU) instead of a number.
+    """
+
+    observations: tuple[Observation, ...] = field(repr=False)
+    raw: tuple[Frame, ...] = field(repr=False)
+    device_time: datetime | None = field(default=None, repr=False)
+    record_number: int | None = None
+    status: tuple[str, ...] = field(default=(), repr=False)
+    origin: Origin = Origin.UNKNOWN
+    failed: bool = False
+    attributes: Mapping[str, int | str | Mapping[str, str]] = field(
+        default_factory=dict, repr=False
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ClockRead:
+    """The device's clock as read; None where the device says that it was never set."""
+
+    device_time: datetime | None
+    raw: Frame
+
+
+@dataclass(frozen=True, slots=True)
+class ClockSet:
+    """The device's clock was written: from here on it counts from `device_time`."""
+
+    device_time: datetime
+    raw: Frame
+
+
+@dataclass(frozen=True, slots=True)
+class Battery:
+    """State of charge in percent, 0 to 100."""
+
+    percent: int
+    raw: Frame
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceInformation:
+    """What the device says of itself (service 0x180A); empty strings where it is silent."""
+
+    maker: str = ""
+    model: str = ""
+    serial: str = field(default="", repr=False)
+    firmware: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Undecodable:
+    """Frames that the driver could not read. They travel as they came and can be decoded later."""
+
+    error: DecodeError
+    raw: tuple[Frame, ...] = field(repr=False)
+
+
+Item = Reading | ClockRead | ClockSet | Battery | DeviceInformation | Undecodable
+
+
+class GattLink(Protocol):
+    """A connected BLE device, lent to a driver for one session. Operations are serialised."""
+
+    @property
+    def name(self) -> str:
+        """The name the device advertises, for quirks; the enrolled one only if it has none."""
+
+    def offers(self, characteristic: str) -> bool:
+        """Whether the device has the characteristic; short ("2A35") or full UUID."""
+
+    async def read(self, characteristic: str) -> bytes:
+        """The characteristic's value. Raises LinkError."""
+
+    async def write(self, characteristic: str, value: bytes) -> None:
+        """Write with response. Raises LinkError."""
+
+    def subscribe(self, *characteristics: str) -> AsyncIterator[Frame]:
+        """Frames indicated or notified from this call on, until the device leaves or falls silent.
+
+        A bonded device may send as soon as it is connected, and the stack confirms what nobody
+        listens to: drivers call this first and iterate once they are ready.
+        """
+
+    def local_time(self) -> datetime | None:
+        """Naive time at the hub's site, to set a clock by; None while the hub's is not trusted."""
+
+
+@dataclass(frozen=True, slots=True)
+class DriverInfo:
+    """What a driver is for.
+
+    `match` are advertised service UUIDs, `names` prefixes of the advertised name. The first of
+    `characteristics` is the one that measures. `writes` is the allow-list of those the driver may
+    write.
+    """
+
+    id: str
+    version: str
+    transport: str
+    match: tuple[str, ...]
+    metrics: tuple[Metric, ...]
+    characteristics: tuple[str, ...]
+    names: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
+
+
+class Driver(Protocol):
+    """The shape of a driver; nothing inherits from it."""
+
+    info: ClassVar[DriverInfo]
+
+    def session(self, link: GattLink) -> AsyncIterator[Item]:
+        """Items in the order the device gives them; ends when the device has no more."""

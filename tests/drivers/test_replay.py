@@ -1,0 +1,43 @@
+import asyncio
+from datetime import datetime
+
+import pytest
+
+from drivers.blood_pressure import BloodPressure
+from drivers.replay import replay
+from drivers.spi import Battery, ClockRead, DeviceInformation, Frame, Undecodable
+
+CLOCK = Frame("2A08", bytes.fromhex("e3070c190a1e2d"))
+
+
+class Sleepy:
+    async def session(self, link):
+        await asyncio.sleep(0)
+        yield
+
+
+@pytest.mark.parametrize("name", ["", "A&D_UA-651BLE_004B6B"])
+def test_clocks_are_read_one_after_another_and_none_is_set(name):
+    made = list(replay(BloodPressure(), name, [CLOCK, CLOCK]))
+    assert made == [ClockRead(datetime.fromisoformat("2019-12-25T10:30:45"), CLOCK)] * 2
+
+
+def test_what_a_device_says_of_itself_can_be_replayed():
+    frames = [Frame("2A24", b"UA251\0"), Frame("2A19", b"\x64"), Frame("2A19", b"\x65")]
+    said, full, bad = replay(BloodPressure(), "", frames)
+    assert said == DeviceInformation(model="UA251")
+    assert full == Battery(100, frames[1])
+    assert isinstance(bad, Undecodable)
+
+
+def test_frames_that_the_driver_does_not_know_make_nothing():
+    assert list(replay(BloodPressure(), "", [Frame("2A99", b"\0")])) == []
+
+
+async def test_a_replay_works_inside_a_running_loop():
+    assert len(list(replay(BloodPressure(), "", [CLOCK]))) == 1
+
+
+def test_a_driver_that_waits_for_anything_but_its_link_is_refused():
+    with pytest.raises(RuntimeError):
+        list(replay(Sleepy(), "", [CLOCK]))
