@@ -1,0 +1,1 @@
+"""Sealed records from the hub to the backend; knows no device."""
