@@ -1,0 +1,151 @@
+"""The composition root: builds every object, starts every task, ends them in order."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+
+import structlog
+
+from gateway.clock import Clock, load_clock, read_moment
+from gateway.credentials import Credentials, load_credentials
+from gateway.devices import enrol
+from gateway.drafts import Draft, Place
+from gateway.errors import ConfigError
+from gateway.links.ble import Central
+from gateway.links.gatt import Station
+from gateway.links.radio import load_radio
+from gateway.notify import Notifier
+from gateway.recorder import Recorder
+from gateway.registry import load_drivers
+from gateway.sessions import Sessions
+from gateway.settings import Settings
+from uplink.errors import OutboxFull
+from uplink.forwarder import Forwarder, Route
+from uplink.mqtt import Broker, tls_context
+from uplink.outbox import Journal, Loss, Outbox
+from uplink.records import EventRecord
+from uplink.seal import open_epoch
+
+UPKEEP_S = 60.0
+
+log = structlog.get_logger()
+
+
+async def run(
+    settings: Settings,
+    *,
+    journal: Journal = lambda _step: None,
+    on_ready: Callable[[], None] = lambda: None,
+) -> None:
+    """Be a hub until SIGTERM or SIGINT. `journal` hears each step of a record's way.
+
+    Raises SettingsError and OutboxNewer, which only a person mends, OutboxLocked, and an
+    ExceptionGroup of what broke on the way: nothing was acknowledged that is not on flash.
+    """
+    stop = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    credentials = load_credentials(settings.credentials)
+    clock = load_clock(settings.clock.source, settings.clock.options)
+    devices = enrol(settings.devices, load_drivers())
+    radio = load_radio(settings.radio)
+    software = f"vitalpost {version('vitalpost')}"
+    notifier = Notifier()
+    async with AsyncExitStack() as stack:
+        outbox = await _open_outbox(settings, journal)
+        stack.push_async_callback(outbox.close)
+        forwarder = Forwarder(
+            outbox,
+            _describe_route(settings, credentials, software),
+            journal=journal,
+        )
+        recorder = Recorder(
+            outbox,
+            clock,
+            partial(open_epoch, settings.hub.id, credentials.signer, credentials.sealing_key),
+            software=software,
+            journal=journal,
+            on_commit=forwarder.new_rows,
+        )
+        stack.push_async_callback(recorder.close)
+        station = Station(radio, clock, settings.site_zone, settings.radio.quiet_s)
+        central = Central(station, [Sessions(device, recorder, journal) for device in devices])
+
+        async def announce() -> None:
+            await central.settled.wait()
+            log.info("hub-ready", hub=settings.hub.id, devices=len(devices), waiting=outbox.depth)
+            notifier.ready(f"{len(devices)} devices enrolled")
+            on_ready()
+
+        losses = [_draft_loss(loss, clock) for loss in outbox.losses]
+        async with asyncio.TaskGroup() as tasks:
+            work = (
+                central.run(),
+                forwarder.run(),
+                _keep_up(recorder, losses),
+                notifier.watch(),
+                announce(),
+            )
+            running = [tasks.create_task(each) for each in work]
+            await stop.wait()
+            log.info("hub-stopping")
+            notifier.stopping()
+            for task in running:
+                task.cancel()
+
+
+async def _open_outbox(settings: Settings, journal: Journal) -> Outbox:
+    folder = Path(settings.hub.state)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # noqa: ASYNC240  before anything runs
+        quota_bytes = settings.outbox.quota_mb * 1_000_000
+        outbox = await Outbox.open(folder / "outbox.db", quota_bytes=quota_bytes, journal=journal)
+    except OSError as error:
+        found = error.strerror or str(error)
+        raise ConfigError("hub.state", f"{folder}: {found}", "a folder to write to") from error
+    for loss in outbox.losses:
+        log.error("storage-loss", **loss._asdict())
+    return outbox
+
+
+def _describe_route(settings: Settings, credentials: Credentials, software: str) -> Route:
+    tls = tls_context(credentials.broker_ca, credentials.tls_certificate, credentials.tls_key)
+    broker = settings.broker
+    return Route(
+        Broker(broker.host, broker.port, settings.hub.id, tls, keepalive_s=broker.keepalive_s),
+        credentials.receipt_keys,
+        broker.prefix,
+        software,
+    )
+
+
+def _draft_loss(loss: Loss, clock: Clock) -> Draft:
+    found_at = read_moment(clock)
+
+    def draft(place: Place) -> EventRecord:
+        return EventRecord(place.stamp(found_at), "storage-loss", facts=loss._asdict())
+
+    return draft
+
+
+async def _keep_up(recorder: Recorder, losses: list[Draft]) -> None:
+    """Record what storage has lost, then every anchor when it is due."""
+    is_told = False
+    while True:
+        try:
+            if losses:
+                await recorder.record(losses)
+                losses = []
+            await recorder.anchor()
+            is_told = False
+        except OutboxFull as error:
+            if not is_told:
+                log.warning("outbox-full", hint=error.hint)
+            is_told = True
+        await asyncio.sleep(UPKEEP_S)

@@ -1,0 +1,47 @@
+"""`vitalpost`: one module per command, imported when the command is used."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from gateway.errors import GatewayError, SettingsError
+from uplink.errors import OutboxNewer, UplinkError
+
+COMMANDS = {
+    "run": "run the hub",
+    "decode": "show what a driver makes of frames",
+    "drivers": "list the installed drivers",
+    "config": "check the settings, or print their schema",
+    "provision": "make this hub's keys, and install what the office answers",
+    "demo": "play a month of a patient through hub, broker and backend",
+    "version": "print the version",
+}
+EXIT_PROBLEM = 1
+EXIT_SETTINGS = 78  # EX_CONFIG of sysexits.h: systemd does not restart after it
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code: 0, 1 a problem, 2 usage, 78 settings."""
+    words = sys.argv[1:] if argv is None else argv
+    parser = argparse.ArgumentParser(prog="vitalpost", description="A home's health gateway.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, what in COMMANDS.items():
+        command = commands.add_parser(name, help=what, description=what)
+        if name in words[:1]:
+            import_module(f"gateway.cli.{name}").add_arguments(command)
+    args = parser.parse_args(words)
+    try:
+        return int(import_module(f"gateway.cli.{args.command}").run(args))
+    except (GatewayError, UplinkError) as error:
+        tell(error)
+        is_set_up_wrong = isinstance(error, SettingsError | OutboxNewer)
+        return EXIT_SETTINGS if is_set_up_wrong else EXIT_PROBLEM
+
+
+def tell(error: GatewayError | UplinkError) -> None:
+    """Say on stderr what is wrong and what to do next."""
+    print(error, file=sys.stderr)
+    print(error.hint, file=sys.stderr)

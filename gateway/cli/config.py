@@ -1,0 +1,65 @@
+"""`vitalpost config`: check the settings, or print the JSON Schema of the file."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from gateway.cli import EXIT_SETTINGS
+from gateway.clock import load_clock
+from gateway.config import DEFAULT_PATH, load_settings, make_schema
+from gateway.credentials import load_credentials
+from gateway.devices import enrol
+from gateway.errors import ConfigError, ConfigErrors
+from gateway.links.radio import load_radio
+from gateway.registry import load_drivers
+
+T = TypeVar("T")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare `check [--settings FILE] [--json]` and `schema`."""
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    check = actions.add_parser("check", help="name every fault of the settings and credentials")
+    check.add_argument("--settings", metavar="FILE", type=Path, default=DEFAULT_PATH)
+    check.add_argument("--json", action="store_true", help="print one JSON object")
+    actions.add_parser("schema", help="print the JSON Schema of the settings file")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the schema, or the faults: then the exit code is 78."""
+    if args.action == "schema":
+        print(json.dumps(make_schema(), indent=2))
+        return 0
+    faults = find_faults(args.settings)
+    if args.json:
+        named = ("path", "found", "wanted", "hint")
+        print(json.dumps({"faults": [{key: getattr(f, key) for key in named} for f in faults]}))
+        return EXIT_SETTINGS if faults else 0
+    if faults:
+        raise ConfigErrors(faults)
+    return 0
+
+
+def find_faults(path: Path) -> list[ConfigError]:
+    """Every fault that would keep the hub from starting; credentials only where they are kept."""
+    faults: list[ConfigError] = []
+
+    def attempt(check: Callable[[], T]) -> T | None:
+        try:
+            return check()
+        except (ConfigError, ConfigErrors) as error:
+            faults.extend(error.faults)
+            return None
+
+    settings = attempt(lambda: load_settings(path))
+    if settings:
+        attempt(lambda: enrol(settings.devices, load_drivers()))
+        attempt(lambda: load_radio(settings.radio))
+        attempt(lambda: load_clock(settings.clock.source, settings.clock.options))
+        if settings.credentials.exists():
+            attempt(lambda: load_credentials(settings.credentials))
+    return faults

@@ -1,0 +1,155 @@
+"""`vitalpost decode`: what a driver makes of frames, without a device."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from drivers.replay import replay
+from drivers.spi import (
+    Battery,
+    ClockRead,
+    ClockSet,
+    DeviceInformation,
+    Driver,
+    Frame,
+    Item,
+    Reading,
+    Undecodable,
+)
+from gateway.registry import load_drivers
+
+NEXT_STEP = "Check that the frame is whole, and that driver and --name are those of the device."
+SEPARATORS = re.compile(r"0[xX]|[\s:-]")
+BLUETOOTH_BASE = re.compile(r"(?:0x|0000)?([0-9a-f]{4})(?:-0000-1000-8000-00805f9b34fb)?")
+
+
+class UsageError(Exception):
+    """The command line cannot be understood; the text says why and what to do."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare `[DRIVER] [--characteristic UUID] [--name NAME] [--json] HEX…`."""
+    parser.usage = "%(prog)s [DRIVER] [--characteristic UUID] [--name NAME] [--json] HEX ..."
+    parser.add_argument(
+        "first", metavar="DRIVER", help="a driver's id; --characteristic can stand for it"
+    )
+    # Options may stand between the two, so neither may be declared as possibly empty.
+    frames = parser.add_argument(
+        "more", metavar="HEX", nargs="+", default=[], help="one frame or chunk after another"
+    )
+    frames.required = False
+    parser.add_argument(
+        "--characteristic", metavar="UUID", help="where the frames came from: 2A35 or a full UUID"
+    )
+    parser.add_argument("--name", default="", help="the name the device advertises, for its quirks")
+    parser.add_argument("--json", action="store_true", help="as it is: one JSON object per line")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print one JSON object per item; return 0, 1 where a frame is malformed, or 2 for usage."""
+    try:
+        driver, frames = _understand([args.first, *args.more], args.characteristic, load_drivers())
+    except UsageError as error:
+        print(error, file=sys.stderr)
+        return 2
+    code = 0
+    for item in replay(driver, args.name, frames):
+        if isinstance(item, Undecodable):
+            print(f"{item.error}. {NEXT_STEP}", file=sys.stderr)
+            code = 1
+        print(json.dumps(_facts(driver, item)))
+    return code
+
+
+def _understand(
+    words: Sequence[str], characteristic: str | None, drivers: Mapping[str, Driver]
+) -> tuple[Driver, list[Frame]]:
+    named, words = (words[0], words[1:]) if words[0] in drivers else (None, words)
+    source = _short(characteristic) if characteristic else None
+    driver = drivers[named] if named else _driver_of(source, words[0], drivers)
+    if source and source not in driver.info.characteristics:
+        known = ", ".join(driver.info.characteristics)
+        raise UsageError(f"{driver.info.id} has no characteristic {source}: take one of {known}.")
+    source = source or driver.info.characteristics[0]
+    if not words:
+        raise UsageError(f"{driver.info.id}: no frame. Give its bytes in hex, one frame a word.")
+    return driver, [Frame(source, _bytes(word, number)) for number, word in enumerate(words, 1)]
+
+
+def _driver_of(source: str | None, first: str, drivers: Mapping[str, Driver]) -> Driver:
+    if source is None:
+        offer = "Name a driver before the frames, or give their --characteristic"
+        raise UsageError(f"{first!r} is no driver. {offer}. Installed: {', '.join(drivers)}.")
+    fitting = [id_ for id_, d in drivers.items() if source in d.info.characteristics]
+    if len(fitting) != 1:
+        found = " and ".join(fitting) or "no driver"
+        raise UsageError(f"{source} is known to {found}. Name one of {', '.join(drivers)}.")
+    return drivers[fitting[0]]
+
+
+def _short(uuid: str) -> str:
+    """A characteristic as drivers write it: `2A35`, or a full UUID in lower case."""
+    match = BLUETOOTH_BASE.fullmatch(uuid.lower())
+    return match[1].upper() if match else uuid.lower()
+
+
+def _bytes(word: str, number: int) -> bytes:
+    digits = SEPARATORS.sub("", word)
+    if bad := re.search(r"[^0-9a-fA-F]", digits):
+        at = word.index(bad[0])
+        what = f"frame {number}: {bad[0]!r} at character {at} is not hex"
+        raise UsageError(
+            f"{what}. Correct it; `vitalpost drivers list` shows what drivers there are."
+        )
+    if len(digits) % 2:
+        raise UsageError(f"frame {number}: {len(digits)} hex digits. A byte is two: complete it.")
+    return bytes.fromhex(digits)
+
+
+def _facts(driver: Driver, item: Item) -> dict[str, Any]:
+    match item:
+        case Reading():
+            return {"driver": driver.info.id, **_reading(item)}
+        case Undecodable(error):
+            return {
+                "error": {
+                    "kind": type(error).__name__,
+                    "what": error.what,
+                    "at": error.at,
+                    "frame": error.frame.hex(),
+                }
+            }
+        case ClockRead(time) | ClockSet(time):
+            return {"clock": time.isoformat() if time else None}
+        case Battery(percent):
+            return {"battery": percent}
+        case DeviceInformation():
+            return {
+                "device_information": {
+                    "maker": item.maker,
+                    "model": item.model,
+                    "serial": item.serial,
+                    "firmware": item.firmware,
+                }
+            }
+
+
+def _reading(reading: Reading) -> dict[str, Any]:
+    return {
+        "observations": [
+            {"metric": seen.metric.name, "value": format(seen.value, "f"), "unit": seen.unit}
+            for seen in reading.observations
+        ],
+        "device_time": reading.device_time.isoformat() if reading.device_time else None,
+        "record_number": reading.record_number,
+        "status": reading.status,
+        "failed": reading.failed,
+        "origin": reading.origin,
+        "attributes": reading.attributes,
+        "raw": [frame.data.hex() for frame in reading.raw],
+    }

@@ -1,0 +1,120 @@
+"""The hub's keys and certificates: files of one folder, on a hub given by systemd."""
+
+from __future__ import annotations
+
+import ssl
+from base64 import b64decode
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from gateway.errors import ConfigError, ConfigErrors
+from uplink.errors import SealError
+from uplink.keys import SealingKey, Signer
+
+SIGN_KEY = "hub.sign.key"
+TLS_KEY = "hub.tls.key"
+TLS_CERTIFICATE = "hub.tls.crt"
+BROKER_CA = "broker.ca.crt"
+SEALING_KEYS = "backend.hpke.pub"
+RECEIPT_KEYS = "backend.receipt.pub"
+
+ED25519_BYTES = 32
+REQUEST = "Run `vitalpost provision request` and have the office enrol this hub."
+INSTALL = "Run `vitalpost provision install` with the office's answer to this hub's request."
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What the hub signs with, seals to and believes; TLS reads its own files."""
+
+    signer: Signer
+    sealing_key: SealingKey
+    receipt_keys: tuple[bytes, ...]
+    tls_key: Path
+    tls_certificate: Path
+    broker_ca: Path
+
+
+def load_credentials(folder: Path) -> Credentials:
+    """All of them. Raises ConfigErrors that name each file at fault."""
+    faults: list[ConfigError] = []
+
+    def take(name: str, parse: Callable[[str], T], wanted: str, hint: str) -> T | None:
+        path = folder / name
+        try:
+            return parse(path.read_text("utf-8"))
+        except OSError as error:
+            found = error.strerror or type(error).__name__
+        except UnicodeDecodeError:
+            found = "bytes that are no text"
+        except (SealError, ValueError) as error:
+            found = str(error)
+        faults.append(ConfigError(str(path), found, wanted, hint))
+        return None
+
+    signer = take(SIGN_KEY, Signer.from_text, "an Ed25519 private key in PEM", REQUEST)
+    sealing_keys = take(
+        SEALING_KEYS, parse_sealing_keys, "lines of an HPKE suite and a key in base64", INSTALL
+    )
+    receipt_keys = take(
+        RECEIPT_KEYS,
+        parse_receipt_keys,
+        "lines of an Ed25519 key in base64, 32 bytes each",
+        INSTALL,
+    )
+    take(TLS_KEY, _find_pem, "a private key in PEM", REQUEST)
+    take(TLS_CERTIFICATE, _find_pem, "the hub's certificate in PEM", INSTALL)
+    take(BROKER_CA, _find_pem, "the broker's authority in PEM", INSTALL)
+    if not faults:
+        faults += _check_tls(folder)
+    if faults or not (signer and sealing_keys and receipt_keys):
+        raise ConfigErrors(faults)
+    # The first line is the key to seal to: during a change of keys the old one follows.
+    paths = (folder / name for name in (TLS_KEY, TLS_CERTIFICATE, BROKER_CA))
+    return Credentials(signer, sealing_keys[0], receipt_keys, *paths)
+
+
+def parse_sealing_keys(text: str) -> list[SealingKey]:
+    """The keys in lines of "suite base64". Raises SealError, ValueError if there is none."""
+    keys = [SealingKey.from_text(line) for line in text.splitlines() if line.strip()]
+    if not keys:
+        raise ValueError("no key")
+    return keys
+
+
+def parse_receipt_keys(text: str) -> tuple[bytes, ...]:
+    """The raw Ed25519 keys in lines of base64. Raises ValueError."""
+    try:
+        keys = tuple(b64decode(line, validate=True) for line in text.split())
+    except ValueError:
+        raise ValueError("a line that is no base64") from None
+    sizes = {len(key) for key in keys}
+    if sizes != {ED25519_BYTES}:
+        raise ValueError(f"keys of {sorted(sizes)} bytes" if keys else "no key")
+    return keys
+
+
+def _find_pem(text: str) -> str:
+    if "-----BEGIN " not in text:
+        raise ValueError("no PEM")
+    return text
+
+
+def _check_tls(folder: Path) -> list[ConfigError]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    faults = []
+    try:
+        context.load_cert_chain(folder / TLS_CERTIFICATE, folder / TLS_KEY)
+    except ssl.SSLError:
+        path, wanted = str(folder / TLS_CERTIFICATE), f"the certificate that belongs to {TLS_KEY}"
+        faults.append(ConfigError(path, "another one", wanted, INSTALL))
+    try:
+        context.load_verify_locations(folder / BROKER_CA)
+    except ssl.SSLError:
+        path = str(folder / BROKER_CA)
+        faults.append(ConfigError(path, "no certificate", "the broker's authority in PEM", INSTALL))
+    return faults

@@ -1,0 +1,55 @@
+"""Enrolled devices: how each is found, what identifies it, which driver reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from drivers.spi import DeviceInformation, Driver
+from gateway.errors import ConfigError, ConfigErrors
+from gateway.settings import DeviceSettings
+
+Identity = tuple[str, str, str] | bytes
+"""Maker, model and serial, the same on every hub; or 16 random bytes given at enrolment."""
+
+
+@dataclass(slots=True)
+class Device:
+    """One enrolled device, with what it last said of itself since the daemon started."""
+
+    name: str
+    address: str = field(repr=False)
+    identity: Identity = field(repr=False)
+    driver: Driver
+    is_bonded: bool
+    information: DeviceInformation = field(default_factory=DeviceInformation)
+    battery: int | None = None
+
+    @property
+    def serial(self) -> str:
+        """The enrolled serial, empty where a random id stands in for it."""
+        return "" if isinstance(self.identity, bytes) else self.identity[2]
+
+
+def enrol(settings: Sequence[DeviceSettings], drivers: Mapping[str, Driver]) -> list[Device]:
+    """The devices of the settings, each with its driver. Raises ConfigErrors."""
+    wanted = f"one of {', '.join(sorted(drivers))}" if drivers else "an installed driver"
+    faults = [
+        ConfigError(f"devices[{index}].driver", repr(entry.driver), wanted)
+        for index, entry in enumerate(settings)
+        if entry.driver not in drivers
+    ]
+    if faults:
+        raise ConfigErrors(faults)
+    return [
+        Device(
+            name=entry.name,
+            address=entry.address.upper(),
+            identity=bytes.fromhex(entry.id)
+            if entry.id
+            else (entry.maker, entry.model, entry.serial),
+            driver=drivers[entry.driver],
+            is_bonded=entry.bond,
+        )
+        for entry in settings
+    ]

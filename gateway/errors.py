@@ -1,0 +1,97 @@
+"""What can go wrong in the gateway itself.
+
+GatewayError
+├── SettingsError         exit 78: the hub does not start until someone changes something
+│   ├── ConfigError       one fault of the settings, by its path
+│   ├── ConfigErrors      all of them
+│   ├── NameClash         a package is not the one that came with this program
+│   └── DuplicateDriver   two distributions offer one driver
+├── AnswerRefused         the office's answer does not fit this hub
+└── DeviceMismatch        a device is not the one that was enrolled
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from drivers.errors import Retry
+
+
+class GatewayError(Exception):
+    """Root of the gateway's own errors; `hint` is one sentence a technician can act on."""
+
+    retry = Retry.LATER
+    hint = "Nothing to do; the hub tries again by itself."
+
+
+class SettingsError(GatewayError):
+    """The hub cannot start as it is set up; exit code 78."""
+
+    retry = Retry.TECHNICIAN
+    hint = "Change the settings file and run `vitalpost config check` until it is silent."
+
+
+class ConfigError(SettingsError):
+    """One fault: at `path` of the settings stands `found` where `wanted` should."""
+
+    def __init__(self, path: str, found: str, wanted: str, hint: str | None = None) -> None:
+        super().__init__(f"{path}: found {found}, wanted {wanted}")
+        self.path = path
+        self.found = found
+        self.wanted = wanted
+        self.faults = (self,)
+        if hint is not None:
+            self.hint = hint
+
+
+class ConfigErrors(SettingsError):
+    """All faults, one line each."""
+
+    def __init__(self, faults: Sequence[ConfigError]) -> None:
+        super().__init__("\n".join(str(fault) for fault in faults))
+        self.faults = tuple(faults)
+        self.hint = "\n".join(dict.fromkeys(fault.hint for fault in faults))
+
+
+class NameClash(SettingsError):
+    """More than one installed package is called `name`; `owners` says where each lies."""
+
+    hint = "Give vitalpost an environment of its own and install nothing else into it."
+
+    def __init__(self, name: str, owners: Sequence[str]) -> None:
+        super().__init__(f"{name}: claimed by {' and '.join(owners)}")
+        self.name = name
+        self.owners = tuple(owners)
+
+
+class DuplicateDriver(SettingsError):
+    """The driver `id` is offered by more than one of the installed `distributions`."""
+
+    hint = "Uninstall all but one of them."
+
+    def __init__(self, id: str, distributions: Sequence[str]) -> None:  # noqa: A002  the entry point's own word
+        super().__init__(f"driver {id}: offered by {' and '.join(distributions)}")
+        self.id = id
+        self.distributions = tuple(distributions)
+
+
+class AnswerRefused(GatewayError):
+    """The office's answer cannot be installed here, for `reason`; nothing was written."""
+
+    retry = Retry.TECHNICIAN
+    hint = "Make the request anew with `vitalpost provision request` and have the office enrol it."
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the answer is refused: {reason}")
+        self.reason = reason
+
+
+class DeviceMismatch(GatewayError):
+    """The device under the name `device` says a serial other than the enrolled one."""
+
+    retry = Retry.TECHNICIAN
+    hint = "Someone swapped the device: enrol the new one, with its own serial, in the settings."
+
+    def __init__(self, device: str) -> None:
+        super().__init__(f"{device}: its serial is not the enrolled one")
+        self.device = device

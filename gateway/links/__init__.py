@@ -1,0 +1,34 @@
+"""Ways to a device."""
+
+from __future__ import annotations
+
+from contextlib import AbstractAsyncContextManager
+from typing import NamedTuple, Protocol
+
+from drivers.spi import GattLink
+from gateway.clock import Moment
+
+
+class Exchange(NamedTuple):
+    """When something was asked of a device and when it answered; the same for what it sends."""
+
+    asked: Moment
+    answered: Moment
+
+
+class Link(GattLink, Protocol):
+    """A link as the gateway sees it: what a driver is lent, and how it came."""
+
+    @property
+    def security(self) -> int:
+        """0 open, 1 encrypted, 2 bonded."""
+
+    def exchange(self, source: str) -> Exchange:
+        """The last one with a characteristic as handed to the driver; with any if it had none."""
+
+    def close(self) -> None:
+        """From here on nothing that a driver does reaches the device."""
+
+
+Connection = AbstractAsyncContextManager[Link]
+"""Connects when entered, disconnects when left."""

@@ -1,0 +1,105 @@
+"""Bluetooth LE: one scanner, and a session with each enrolled device that it sights."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager, suppress
+
+import structlog
+from bleak import BleakScanner
+from bleak.backends.device import BLEDevice
+from bleak.backends.scanner import AdvertisementData
+
+from gateway.devices import Device
+from gateway.links import Link
+from gateway.links.faults import STACK_ERRORS
+from gateway.links.gatt import BleLink, Station
+from gateway.sessions import Sessions
+
+SLOTS = 3  # connections at a time, which every adapter bears
+SCANNER_S = 20.0
+SILENCE_S = (
+    90.0  # after so long without any advertisement scanning begins anew: BlueZ may have gone
+)
+FIRST_DELAY_S = 1.0
+LONGEST_DELAY_S = 60.0
+
+log = structlog.get_logger()
+
+
+class Central:
+    """Scans for as long as it runs and connects on sight; `settled` once a scan was tried."""
+
+    def __init__(self, station: Station, sessions: Iterable[Sessions]) -> None:
+        self.settled = asyncio.Event()
+        self._station = station
+        self._sessions = {each.device.address: each for each in sessions}
+        self._slots = asyncio.Semaphore(SLOTS)
+        self._heard_at = 0.0
+
+    async def run(self) -> None:
+        """Serve devices until cancelled. Raises only what broke the outbox."""
+        try:
+            async with asyncio.TaskGroup() as self._tasks:
+                await self._scan()
+        finally:
+            with suppress(*STACK_ERRORS):
+                await self._station.radio.stop()
+
+    async def _scan(self) -> None:
+        is_told = False
+        delay_s = FIRST_DELAY_S
+        while True:
+            try:
+                await self._station.radio.start()
+                while True:
+                    async with self._scanner():
+                        if is_told:
+                            log.info("radio-back")
+                        is_told, delay_s = False, FIRST_DELAY_S
+                        self.settled.set()
+                        await self._wait_for_silence()
+            except STACK_ERRORS as error:
+                if not is_told:
+                    hint = "Check that the adapter is plugged in and switched on, and bluetoothd."
+                    log.warning("radio-away", error=type(error).__name__, hint=hint)
+                is_told = True
+                self.settled.set()
+                with suppress(*STACK_ERRORS):
+                    await self._station.radio.stop()
+            await asyncio.sleep(delay_s)
+            delay_s = min(2 * delay_s, LONGEST_DELAY_S)
+
+    @asynccontextmanager
+    async def _scanner(self) -> AsyncIterator[None]:
+        radio = self._station.radio
+        scanner = BleakScanner(self._on_sight, backend=radio.scanner_backend, **radio.scanner_args)
+        async with asyncio.timeout(SCANNER_S):
+            await scanner.start()
+        try:
+            yield
+        finally:
+            with suppress(*STACK_ERRORS):
+                async with asyncio.timeout(SCANNER_S):
+                    await scanner.stop()
+
+    async def _wait_for_silence(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._heard_at = loop.time()
+        left_s = SILENCE_S
+        while left_s > 0:
+            await asyncio.sleep(left_s)
+            left_s = self._heard_at + SILENCE_S - loop.time()
+
+    def _on_sight(self, found: BLEDevice, advertised: AdvertisementData) -> None:
+        self._heard_at = asyncio.get_running_loop().time()
+        sessions = self._sessions.get(found.address.upper())
+        if sessions and sessions.claim():
+            name = advertised.local_name or found.name or ""
+            self._tasks.create_task(sessions.hold(self._connect(sessions.device, found, name)))
+
+    @asynccontextmanager
+    async def _connect(self, device: Device, found: BLEDevice, name: str) -> AsyncIterator[Link]:
+        async with self._slots, BleLink(self._station, device, found, name) as link:
+            yield link

@@ -1,0 +1,61 @@
+"""What bleak and the stack under it raise, as the errors that drivers know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from bleak import BleakClient
+from bleak.exc import (
+    BleakDBusError,
+    BleakError,
+    BleakGATTProtocolError,
+    BleakGATTProtocolErrorCode,
+)
+
+from drivers.errors import LinkError, LinkLost, LinkTimeout, PairingRefused
+
+# What bleak 3 lets through beside its own: D-Bus gone (EOFError, OSError, dbus-fast's ValueErrors),
+# and the device gone under its feet.
+STACK_ERRORS = (
+    BleakError,
+    OSError,
+    EOFError,
+    ValueError,
+    LookupError,
+    AttributeError,
+    AssertionError,
+)
+SECURITY_CODES = {
+    BleakGATTProtocolErrorCode.INSUFFICIENT_AUTHENTICATION,
+    BleakGATTProtocolErrorCode.INSUFFICIENT_AUTHORIZATION,
+    BleakGATTProtocolErrorCode.INSUFFICIENT_ENCRYPTION,
+    BleakGATTProtocolErrorCode.INSUFFICIENT_ENCRYPTION_KEY_SIZE,
+}
+PAIRING_ERRORS = {  # org.bluez.Device1, Pair
+    "org.bluez.Error.AuthenticationCanceled",
+    "org.bluez.Error.AuthenticationFailed",
+    "org.bluez.Error.AuthenticationRejected",
+    "org.bluez.Error.AuthenticationTimeout",
+}
+
+
+@contextmanager
+def translated(device: str, client: BleakClient, limit_s: float) -> Iterator[None]:
+    """Raise LinkTimeout, PairingRefused, LinkLost, or LinkError where the link still stands."""
+    try:
+        yield
+    except TimeoutError as error:
+        raise LinkTimeout(device, limit_s) from error
+    except BleakGATTProtocolError as error:
+        if error.code in SECURITY_CODES:
+            raise PairingRefused(device, error.code.name) from error
+        raise LinkError(device, f"refused with ATT error 0x{error.code:02x}") from error
+    except BleakDBusError as error:
+        if error.dbus_error in PAIRING_ERRORS:
+            raise PairingRefused(device, error.dbus_error) from error
+        if client.is_connected:
+            raise LinkError(device, f"refused with {error.dbus_error}") from error
+        raise LinkLost(device) from error
+    except STACK_ERRORS as error:
+        raise LinkLost(device) from error

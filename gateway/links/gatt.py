@@ -1,0 +1,200 @@
+"""One connection to one device: what a driver is lent, and what bleak makes of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
+from datetime import UTC, datetime, tzinfo
+from functools import partial
+from types import TracebackType
+from typing import NamedTuple, Self, TypeVar
+
+from bleak import BleakClient
+from bleak.backends.characteristic import BleakGATTCharacteristic
+from bleak.backends.device import BLEDevice
+from bleak.uuids import normalize_uuid_str
+
+from drivers.errors import LinkError, LinkLost, PairingRefused
+from drivers.spi import Frame
+from gateway.clock import Clock, Moment, read_moment
+from gateway.devices import Device
+from gateway.links import Exchange
+from gateway.links.faults import STACK_ERRORS, translated
+from gateway.links.radio import BONDED, OPEN, Radio
+
+CONNECT_S = 30.0
+OPERATION_S = 10.0
+DISCONNECT_S = 12.0  # BlueZ takes about 2 s, and bleak gives up after 10
+LONGEST_QUEUE = 10_000
+
+T = TypeVar("T")
+
+
+class Station(NamedTuple):
+    """What all links of a hub share."""
+
+    radio: Radio
+    clock: Clock
+    site_zone: tzinfo
+    quiet_s: float
+
+
+class Arrival(NamedTuple):
+    """A frame, and when it came."""
+
+    frame: Frame
+    moment: Moment
+
+
+class BleLink:
+    """Connects when entered. Operations go one at a time, each within a time limit.
+
+    Entering raises LinkLost, LinkTimeout, or PairingRefused where a device that is set to be bonded
+    is not on an encrypted link.
+    """
+
+    def __init__(self, station: Station, device: Device, found: BLEDevice, name: str) -> None:
+        self.name = name
+        self.security = OPEN
+        self._station = station
+        self._device = device
+        self._client = BleakClient(
+            found,
+            self._on_disconnected,
+            timeout=CONNECT_S,
+            pair=device.is_bonded,
+            backend=station.radio.client_backend,
+            **station.radio.client_args,
+        )
+        self._lock = asyncio.Lock()
+        self._is_closed = False
+        self._arrivals: asyncio.Queue[Arrival | None] = asyncio.Queue()
+        self._exchanges: dict[str, Exchange] = {}
+        self._overflow: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        try:
+            with translated(self._device.name, self._client, CONNECT_S):
+                async with asyncio.timeout(CONNECT_S):
+                    await self._client.connect()
+                self.security = self._station.radio.link_security(self._client)
+            self._check_security()
+        except BaseException:
+            await self._disconnect()
+            raise
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+        await self._disconnect()
+
+    def close(self) -> None:
+        """From here on nothing that a driver does reaches the device."""
+        self._is_closed = True
+
+    def exchange(self, source: str) -> Exchange:
+        """The last one with a characteristic as handed to the driver; with any if it had none."""
+        return self._exchanges.get(source) or next(reversed(self._exchanges.values()))
+
+    def offers(self, characteristic: str) -> bool:
+        """Whether the device has the characteristic."""
+        return self._find(characteristic) is not None
+
+    async def read(self, characteristic: str) -> bytes:
+        """The characteristic's value. Raises LinkError."""
+        found = self._demand(characteristic)
+        return bytes(
+            await self._operate(characteristic, lambda: self._client.read_gatt_char(found))
+        )
+
+    async def write(self, characteristic: str, value: bytes) -> None:
+        """Write with response what the driver declared. Raises LinkError."""
+        if characteristic not in self._device.driver.info.writes:
+            raise LinkError(self._device.name, f"its driver may not write {characteristic}")
+        found = self._demand(characteristic)
+        await self._operate(
+            characteristic, lambda: self._client.write_gatt_char(found, value, response=True)
+        )
+
+    async def subscribe(self, *characteristics: str) -> AsyncIterator[Frame]:
+        """Frames as they come, until the device leaves or is silent for the station's limit."""
+        for characteristic in characteristics:
+            found = self._demand(characteristic)
+            arrive = partial(self._on_frame, characteristic)
+            await self._operate(characteristic, lambda: self._client.start_notify(found, arrive))  # noqa: B023
+        while arrival := await self._wait():
+            self._note(arrival.frame.source, Exchange(arrival.moment, arrival.moment))
+            yield arrival.frame
+        if self._overflow:
+            raise LinkError(self._device.name, f"{LONGEST_QUEUE} frames came before one was stored")
+
+    def local_time(self) -> datetime | None:
+        """Naive time at the site; None while the hub's own clock is not synchronised."""
+        clock = self._station.clock
+        if not clock.quality():
+            return None
+        now = datetime.fromtimestamp(clock.utc_ns() / 1e9, UTC)
+        return now.astimezone(self._station.site_zone).replace(tzinfo=None)
+
+    def _check_security(self) -> None:
+        if self._device.is_bonded and self.security < BONDED:
+            raise PairingRefused(self._device.name, "the link is not encrypted by a bond")
+
+    def _find(self, characteristic: str) -> BleakGATTCharacteristic | None:
+        uuid = normalize_uuid_str(characteristic)
+        with translated(self._device.name, self._client, 0):
+            table = self._client.services.characteristics  # gone with the link
+        return next((found for found in table.values() if found.uuid == uuid), None)
+
+    def _demand(self, characteristic: str) -> BleakGATTCharacteristic:
+        found = self._find(characteristic)
+        if found is None:
+            raise LinkError(self._device.name, f"it has no characteristic {characteristic}")
+        return found
+
+    async def _operate(self, characteristic: str, operation: Callable[[], Awaitable[T]]) -> T:
+        async with self._lock:
+            if self._is_closed:
+                raise LinkLost(self._device.name)
+            asked = read_moment(self._station.clock)
+            with translated(self._device.name, self._client, OPERATION_S):
+                async with asyncio.timeout(OPERATION_S):
+                    answer = await operation()
+            self._note(characteristic, Exchange(asked, read_moment(self._station.clock)))
+            return answer
+
+    def _note(self, characteristic: str, exchange: Exchange) -> None:
+        self._exchanges.pop(characteristic, None)  # the newest stands last
+        self._exchanges[characteristic] = exchange
+
+    async def _wait(self) -> Arrival | None:
+        try:
+            async with asyncio.timeout(self._station.quiet_s):
+                return await self._arrivals.get()
+        except TimeoutError:
+            return None
+
+    def _on_frame(self, source: str, _: BleakGATTCharacteristic, data: bytearray) -> None:
+        if self._overflow:
+            return
+        if self._arrivals.qsize() >= LONGEST_QUEUE:
+            # What the device has not had confirmed it sends again on the next connection.
+            self._overflow = asyncio.create_task(self._disconnect())
+            return
+        frame = Frame(source, bytes(data))
+        self._arrivals.put_nowait(Arrival(frame, read_moment(self._station.clock)))
+
+    def _on_disconnected(self, _: BleakClient) -> None:
+        self._is_closed = True
+        self._arrivals.put_nowait(None)
+
+    async def _disconnect(self) -> None:
+        with suppress(*STACK_ERRORS):
+            async with asyncio.timeout(DISCONNECT_S):
+                await self._client.disconnect()

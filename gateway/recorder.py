@@ -1,0 +1,183 @@
+"""Records on their way to flash: epochs, sequences, anchors. Knows no driver and no link."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+
+from gateway.clock import Clock, Moment, read_moment
+from gateway.drafts import DeviceFacts, Draft, Place
+from uplink.errors import OutboxFull
+from uplink.outbox import Journal, Outbox
+from uplink.records import ClockRecord, DeviceRecord, EpochStart, Record, encode
+from uplink.seal import Epoch
+from uplink.wire import Previous
+
+DAY_MS = 24 * 60 * 60 * 1000
+STEP_MS = 500
+LEAD_MS = 60_000  # an epoch begins before its first record: other links' frames may be older
+
+OpenEpoch = Callable[[EpochStart, Previous | None], tuple[Epoch, bytes]]
+
+
+class Recorder:
+    """Seals records and commits them; owns the epoch and says when an anchor is due."""
+
+    def __init__(  # noqa: PLR0913  one for each thing it is lent
+        self,
+        outbox: Outbox,
+        clock: Clock,
+        open_epoch: OpenEpoch,
+        *,
+        software: str,
+        journal: Journal = lambda _step: None,
+        on_commit: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._outbox = outbox
+        self._clock = clock
+        self._open_epoch = open_epoch
+        self._software = software
+        self._journal = journal
+        self._on_commit = on_commit
+        self._boot = clock.boot_id()
+        self._lock = asyncio.Lock()
+        self._epoch: Epoch | None = None
+        self._devices: dict[DeviceFacts, int] = {}
+        self._unstored: list[tuple[int, bytes]] = []
+        self._failure: BaseException | None = None
+        self._is_anchored = False
+        self._first_cause = "start"
+        # What an earlier process wrote in this boot may need an anchor as well.
+        self._last = read_moment(clock) if outbox.previous() else None
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether storage failed: from then on nothing may be acknowledged, only restarted."""
+        return self._failure is not None
+
+    async def check_room(self) -> None:
+        """Raise OutboxFull where a reading could not be kept."""
+        with self._storing():
+            await self._outbox.room()
+
+    async def record(self, drafts: Sequence[Draft], facts: DeviceFacts | None = None) -> None:
+        """Commit the records in one transaction; they are on flash when it returns.
+
+        Raises OutboxFull and WireError with nothing written. After any other error `has_failed`.
+        """
+        # Whoever waits may be cancelled; a sequence that was sealed must still be committed.
+        work = asyncio.create_task(self._record(drafts, facts))
+        work.add_done_callback(lambda done: done.cancelled() or done.exception())
+        await asyncio.shield(work)
+
+    async def anchor(self) -> None:
+        """Write the anchor that is due, if one is; end an epoch that is a day old."""
+        now = read_moment(self._clock)
+        if self._notice(now):
+            await self.record(())
+        elif self._is_over(now):
+            await self._finish("daily")
+
+    async def close(self) -> None:
+        """Write the last anchor and close the epoch cleanly."""
+        await self._finish("stop")
+
+    async def _record(self, drafts: Sequence[Draft], facts: DeviceFacts | None) -> None:
+        async with self._lock:
+            now = read_moment(self._clock)
+            await self._store()
+            epoch = await self._find_epoch(now)
+            place = Place(epoch.start, self._devices.get(facts, 0) if facts else 0)
+            records: list[Record] = []
+            cause = self._notice(now) if self._is_anchored else self._first_cause
+            if cause:
+                records.append(ClockRecord(place.stamp(now), cause))
+            if facts and not place.device:
+                place = Place(epoch.start, len(self._devices) + 1)
+                # Twice: readings that refer to a device record that is lost wait unjudged.
+                records += 2 * [DeviceRecord(place.stamp(now), place.device, *facts)]
+            records += [draft(place) for draft in drafts]
+            if records:
+                self._seal(epoch, records, now)
+                if facts:
+                    self._devices[facts] = place.device
+                self._first_cause = "daily"
+                await self._store(reserved=not drafts)
+
+    def _seal(self, epoch: Epoch, records: Sequence[Record], now: Moment) -> None:
+        plaintexts = [encode(record, epoch.start) for record in records]
+        self._unstored = [epoch.seal(plaintext) for plaintext in plaintexts]
+        self._is_anchored = True
+        self._last = now
+        self._journal("sealed")
+
+    async def _store(self, *, reserved: bool = False) -> None:
+        """Insert what is sealed: after a full outbox the same bytes, never others of that name."""
+        if self._unstored and self._epoch:
+            with self._storing():
+                await self._outbox.append(self._epoch.kid, self._unstored, reserved=reserved)
+            self._on_commit()
+        self._unstored = []
+
+    async def _find_epoch(self, now: Moment) -> Epoch:
+        if self._epoch and not self._is_over(now):
+            return self._epoch
+        with self._storing():
+            await self._outbox.room()
+            await self._end_epoch()
+            lead_ms = min(LEAD_MS, now.boottime_ms, now.utc_ms)
+            start = EpochStart(
+                self._boot,
+                now.boottime_ms - lead_ms,
+                now.utc_ms - lead_ms,
+                now.quality,
+                self._software,
+            )
+            epoch, key_record = self._open_epoch(start, self._outbox.previous())
+            await self._outbox.begin_epoch(epoch.kid, key_record)
+        self._epoch, self._devices, self._is_anchored = epoch, {}, False
+        return epoch
+
+    async def _finish(self, cause: str) -> None:
+        async with self._lock:
+            if self._epoch is None or self.has_failed:
+                return
+            now = read_moment(self._clock)
+            with suppress(OutboxFull):
+                await self._store()
+                stamp = Place(self._epoch.start).stamp(now)
+                self._seal(self._epoch, [ClockRecord(stamp, cause)], now)
+                await self._store(reserved=True)
+            with self._storing():
+                await self._end_epoch()
+
+    async def _end_epoch(self) -> None:
+        if self._epoch:
+            epoch, self._epoch, self._unstored = self._epoch, None, []
+            await self._outbox.end_epoch(epoch.kid)
+
+    def _is_over(self, now: Moment) -> bool:
+        epoch = self._epoch
+        return bool(epoch and now.boottime_ms - epoch.start.boottime_ms >= DAY_MS)
+
+    def _notice(self, now: Moment) -> str | None:
+        """Whether the clock has become another since the last record, which an anchor must say."""
+        if self._last is None:
+            return None
+        if now.quality and not self._last.quality:
+            return "sync"
+        return "step" if abs(now.offset_ms - self._last.offset_ms) > STEP_MS else None
+
+    @contextmanager
+    def _storing(self) -> Iterator[None]:
+        """What goes wrong in here ends the process, except a full outbox."""
+        if self._failure:
+            raise self._failure
+        try:
+            yield
+        except (OutboxFull, asyncio.CancelledError):
+            raise
+        except BaseException as error:
+            self._failure = error
+            raise

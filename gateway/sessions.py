@@ -1,0 +1,119 @@
+"""Sessions of one device, one after another: what ends them, when the next may begin."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import cast
+
+import structlog
+
+from drivers.errors import DriverError, LinkLost, LinkTimeout, PairingRefused
+from drivers.spi import Item
+from gateway.devices import Device
+from gateway.errors import DeviceMismatch
+from gateway.links import Connection, Link
+from gateway.pipeline import Pipeline
+from gateway.recorder import Recorder
+from uplink.errors import OutboxFull
+from uplink.outbox import Journal
+
+FIRST_DELAY_S = 1.0
+LONGEST_DELAY_S = 60.0
+
+FAILURES: tuple[tuple[type[Exception], str], ...] = (
+    (DeviceMismatch, "device-mismatch"),
+    (OutboxFull, "outbox-full"),
+    (PairingRefused, "pairing-refused"),
+    (LinkLost, "device-away"),
+    (LinkTimeout, "device-away"),
+    (DriverError, "device-refuses"),
+    (Exception, "session-crashed"),
+)
+
+log = structlog.get_logger()
+
+
+class Sessions:
+    """Holds one session at a time with a device, and waits longer after each that failed."""
+
+    def __init__(self, device: Device, recorder: Recorder, journal: Journal) -> None:
+        self.device = device
+        self.failures = 0
+        self._recorder = recorder
+        self._journal = journal
+        self._is_busy = False
+        self._delay_s = FIRST_DELAY_S
+        self._not_before = 0.0
+        self._told: set[str] = set()
+
+    def claim(self) -> bool:
+        """Whether a session may begin now; if so, `hold` it."""
+        now = asyncio.get_running_loop().time()
+        if self._is_busy or now < self._not_before:
+            return False
+        self._is_busy = True
+        return True
+
+    async def hold(self, connection: Connection) -> None:
+        """Hold the session. Raises only what broke the outbox: then nothing may go on."""
+        try:
+            # Before the device is asked: BlueZ confirms what we then could not keep.
+            await self._recorder.check_room()
+            async with connection as link:
+                readings = await self._run_driver(link)
+        except Exception as error:  # the edge of a session: no device stops the hub
+            if self._recorder.has_failed:
+                raise
+            self._note_failure(error)
+        else:
+            self._note_success(readings)
+        finally:
+            self._is_busy = False
+
+    async def _run_driver(self, link: Link) -> int:
+        pipeline = Pipeline(self.device, link, self._recorder, self._journal)
+        session = cast(AsyncGenerator[Item], self.device.driver.session(link))
+        async with aclosing(session) as items:
+            try:
+                async for item in items:
+                    await pipeline.take(item)
+            finally:
+                # Before the driver is closed: it confirms nothing while it cleans up.
+                link.close()
+                await pipeline.finish()
+        return pipeline.readings
+
+    def _note_failure(self, error: Exception) -> None:
+        self.failures += 1
+        self._not_before = asyncio.get_running_loop().time() + self._delay_s
+        self._delay_s = min(2 * self._delay_s, LONGEST_DELAY_S)
+        event = next(name for kind, name in FAILURES if isinstance(error, kind))
+        if event in self._told:
+            return
+        self._told.add(event)
+        log.warning(
+            event,
+            device=self.device.name,
+            error=type(error).__name__,
+            at=_find_origin(error),
+            hint=getattr(error, "hint", "Report it with the driver's name and version."),
+        )
+
+    def _note_success(self, readings: int) -> None:
+        self._delay_s = FIRST_DELAY_S
+        if self._told:
+            self._told.clear()
+            log.info("device-back", device=self.device.name)
+        log.debug("session-ended", device=self.device.name, readings=readings)
+
+
+def _find_origin(error: Exception) -> str:
+    """Where it was raised, as module and line: a message could hold a value."""
+    trace = error.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    if trace is None:
+        return ""
+    return f"{trace.tb_frame.f_globals.get('__name__')}:{trace.tb_lineno}"

@@ -1,0 +1,135 @@
+"""What gateway.toml may say: one struct per table, each field with what it wants in words."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from msgspec import Meta, Struct
+
+DEFAULT_CREDENTIALS = "/etc/vitalpost/credentials"
+
+Text = Annotated[str, Meta(min_length=1, max_length=64, description="a text in quotes")]
+Folder = Annotated[str, Meta(min_length=1, description="a folder in quotes")]
+Options = Annotated[
+    dict[str, str | int | float | bool],
+    Meta(description="a table of texts, numbers, true and false"),
+]
+
+
+class HubSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which hub this is and where it keeps things."""
+
+    id: Annotated[
+        str,
+        Meta(
+            pattern="^[a-z0-9-]{1,32}$",
+            description="1 to 32 of a-z, 0-9 and -, as enrolled at the office",
+        ),
+    ]
+    site_zone: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            description='a zone of tzdata, such as "America/New_York"',
+        ),
+    ]
+    state: Folder = "/var/lib/vitalpost"
+    credentials: Annotated[
+        str,
+        Meta(description="a folder in quotes; left out: systemd's, else " + DEFAULT_CREDENTIALS),
+    ] = ""
+
+
+class BrokerSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """The MQTT broker that takes the records to the backend."""
+
+    host: Annotated[
+        str, Meta(pattern=r"^[^\s/]{1,253}$", description="a host name or address in quotes")
+    ]
+    port: Annotated[int, Meta(ge=1, le=65535, description="a port from 1 to 65535")] = 8883
+    prefix: Annotated[
+        str,
+        Meta(
+            pattern="^[A-Za-z0-9_-]{1,64}$",
+            description="1 to 64 letters, digits, _ and -, the first part of every topic",
+        ),
+    ] = "vitalpost"
+    keepalive_s: Annotated[int, Meta(ge=5, le=65535, description="seconds, 5 to 65535")] = 1200
+
+
+class OutboxSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where sealed records wait on flash."""
+
+    quota_mb: Annotated[int, Meta(ge=1, le=1_000_000, description="megabytes from 1 up")] = 512
+
+
+class RadioSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """How Bluetooth devices are reached."""
+
+    backend: Annotated[
+        str,
+        Meta(min_length=1, description='"bluez" or the name of an installed vitalpost.radios'),
+    ] = "bluez"
+    adapter: Annotated[
+        str, Meta(pattern="^hci[0-9]+$", description='a Bluetooth adapter, such as "hci0"')
+    ] = "hci0"
+    quiet_s: Annotated[
+        int, Meta(ge=1, le=3600, description="seconds, 1 to 3600, until a silent device is let go")
+    ] = 60
+    options: Options = {}
+
+
+class ClockSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the time comes from."""
+
+    source: Annotated[
+        str,
+        Meta(min_length=1, description='"system" or the name of an installed vitalpost.clocks'),
+    ] = "system"
+    options: Options = {}
+
+
+class DeviceSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """One enrolled device: maker, model and serial, or an id where it has no serial of its own."""
+
+    name: Text
+    driver: Text
+    address: Annotated[
+        str,
+        Meta(
+            pattern="^([0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}$",
+            description='an address such as "F0:12:34:56:78:9A"',
+        ),
+    ]
+    maker: Annotated[str, Meta(max_length=64, description="a text in quotes")] = ""
+    model: Annotated[str, Meta(max_length=64, description="a text in quotes")] = ""
+    serial: Annotated[str, Meta(max_length=64, description="a text in quotes")] = ""
+    id: Annotated[
+        str, Meta(pattern="^([0-9a-f]{32})?$", description="32 of 0-9 and a-f in quotes")
+    ] = ""
+    bond: Annotated[bool, Meta(description="true or false")] = False
+
+
+class Settings(Struct, frozen=True, forbid_unknown_fields=True):
+    """All of gateway.toml."""
+
+    hub: HubSettings
+    broker: BrokerSettings
+    outbox: OutboxSettings = OutboxSettings()
+    radio: RadioSettings = RadioSettings()
+    clock: ClockSettings = ClockSettings()
+    devices: tuple[DeviceSettings, ...] = ()
+
+    @property
+    def site_zone(self) -> ZoneInfo:
+        """The time zone of the home."""
+        return ZoneInfo(self.hub.site_zone)
+
+    @property
+    def credentials(self) -> Path:
+        """The folder with the hub's keys and certificates."""
+        given = self.hub.credentials or os.environ.get("CREDENTIALS_DIRECTORY")
+        return Path(given or DEFAULT_CREDENTIALS)

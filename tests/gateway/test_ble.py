@@ -1,0 +1,212 @@
+import asyncio
+from contextlib import AsyncExitStack, suppress
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from bleak import BleakScanner
+from structlog.testing import capture_logs
+
+from drivers.blood_pressure import BloodPressure
+from drivers.errors import LinkError, LinkLost, PairingRefused
+from gateway.devices import Device
+from gateway.links.ble import Central
+from gateway.links.gatt import LONGEST_QUEUE, BleLink, Station
+from gateway.sessions import Sessions
+from simulator.air import Air
+from simulator.clock import ScriptClock
+from simulator.cuff import Cuff
+from simulator.frames import Values
+from simulator.radio import VirtualRadio
+from tests.fakes.hub_storage import HubStorage
+from uplink.records import DeviceRecord, EventRecord, ReadingRecord
+
+ADDRESS = "F0:00:00:12:34:56"
+VALUES = Values(systolic=125, diastolic=80, mean=102, pulse=64)
+ZONE = ZoneInfo("America/New_York")
+DEADLINE_S = 20
+
+
+class UnprotectedRadio(VirtualRadio):
+    """Says of every link that it is open, as BlueZ does where pairing did not take place."""
+
+    def link_security(self, client):
+        return 0
+
+
+class Home:
+    """A cuff on the air, and a hub with real bleak, real drivers and a real outbox."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.clock = ScriptClock.create(folder / "clock")
+        self.air = Air()
+        self.stack = AsyncExitStack()
+        self.radio_kind = VirtualRadio
+        self.identity = ("A&D Medical", "UA-651BLE", "51")
+        self.is_bonded = True
+
+    async def __aenter__(self):
+        self.hci = await self.air.open()
+        self.stack.callback(self.air.close)
+        self.storage = await HubStorage.open(self.folder, self.clock)
+        self.stack.push_async_callback(self.storage.outbox.close)
+        self.cuff = Cuff(
+            self.air, self.clock, lambda *_, **__: None, address=ADDRESS, serial="51", ppm=0
+        )
+        self.start(self.cuff.run())
+        return self
+
+    async def __aexit__(self, *_):
+        await self.stack.aclose()
+
+    def start(self, work):
+        task = asyncio.create_task(work)
+        self.stack.push_async_callback(end, task)
+        return task
+
+    def device(self):
+        return Device("cuff", ADDRESS, self.identity, BloodPressure(), self.is_bonded)
+
+    def station(self, quiet_s=5.0):
+        radio = self.radio_kind(self.hci, str(self.folder / "bonds.json"))
+        return Station(radio, self.clock, ZONE, quiet_s)
+
+    def sessions(self):
+        recorder = self.storage.start_recorder()
+        return Sessions(self.device(), recorder, self.storage.steps.append)
+
+    def start_hub(self):
+        central = Central(self.station(), [self.sessions()])
+        self.start(central.run())
+        return central
+
+    async def find(self, **options):
+        """A link to the cuff, not yet connected, and no central."""
+        station = self.station(**options)
+        await station.radio.start()
+        self.stack.push_async_callback(station.radio.stop)
+        found = asyncio.get_running_loop().create_future()
+
+        def on_sight(device, _):
+            if not found.done():
+                found.set_result(device)
+
+        self.cuff.switch_on()
+        async with BleakScanner(on_sight, backend=station.radio.scanner_backend):
+            return BleLink(station, self.device(), await soon(found), "A&D")
+
+    async def connect(self, **options):
+        return await self.stack.enter_async_context(await self.find(**options))
+
+    async def records(self, *kinds):
+        kept = await self.storage.read_records()
+        return [record for record in kept if isinstance(record, kinds)]
+
+
+async def soon(coming):
+    async with asyncio.timeout(DEADLINE_S):
+        return await coming
+
+
+async def end(task):
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+@pytest.fixture
+async def home(tmp_path):
+    async with Home(tmp_path) as home:
+        yield home
+
+
+async def test_what_a_cuff_measures_becomes_records(home):
+    home.start_hub()
+    frames = [home.cuff.build(VALUES), home.cuff.build(VALUES._replace(systolic=130))]
+    for frame in frames:
+        home.cuff.keep(frame)
+    await soon(home.cuff.idle.wait())
+    readings = await home.records(ReadingRecord)
+    assert [record.raw for record in readings] == [(("2A35", frame),) for frame in frames]
+    assert {record.link for record in readings} == {2}
+    events = await home.records(EventRecord)
+    assert [event.name for event in events] == ["clock-read", "clock-set", "battery"]
+    assert events[0].asked_ms <= events[0].stamp.since_ms
+    assert (await home.records(DeviceRecord))[-1].serial == "51"
+
+
+async def test_the_clock_of_a_device_is_set_to_the_time_of_the_site(home):
+    link = await home.connect()
+    now = datetime.fromtimestamp(home.clock.utc_ns() / 1e9, ZONE).replace(tzinfo=None)
+    assert abs(link.local_time() - now) < timedelta(minutes=1)
+    home.clock.set_quality(0)
+    assert link.local_time() is None
+
+
+async def test_nothing_is_accepted_from_a_device_before_its_link_is_encrypted(home):
+    home.radio_kind = UnprotectedRadio
+    link = await home.find()
+    with pytest.raises(PairingRefused):
+        await link.__aenter__()
+    with pytest.raises(LinkLost):
+        await link.read("2A19")
+
+
+async def test_no_reading_is_fetched_from_a_device_that_was_swapped(home):
+    home.identity = ("A&D Medical", "UA-651BLE", "52")
+    home.cuff.keep(home.cuff.build(VALUES))
+    with capture_logs() as lines:
+        await soon(home.sessions().hold(await home.find()))
+    assert [line["event"] for line in lines] == ["device-mismatch"]
+    assert await home.records(ReadingRecord) == []
+    assert len(home.cuff.memory) == 1
+
+
+async def test_a_device_that_does_not_let_us_in_has_refused_pairing(home):
+    home.is_bonded = False
+    link = await home.connect()
+    with pytest.raises(PairingRefused):
+        await link.read("2A08")
+
+
+async def test_a_driver_writes_only_what_it_has_declared(home):
+    link = await home.connect()
+    with pytest.raises(LinkError, match="2A19"):
+        await link.write("2A19", b"\x64")
+
+
+async def test_a_silent_device_is_let_go(home):
+    link = await home.connect(quiet_s=0.01)
+    assert [frame async for frame in link.subscribe("2A35")] == []
+
+
+async def test_a_device_that_floods_the_hub_is_disconnected(home):
+    link = await home.connect()
+    frames = link.subscribe("2A35")
+    link._on_frame("2A35", None, bytearray(b"0"))
+    assert (await anext(frames)).data == b"0"
+    for _ in range(LONGEST_QUEUE + 1):
+        link._on_frame("2A35", None, bytearray(b"1"))
+    taken = [await anext(frames) for _ in range(LONGEST_QUEUE)]
+    assert {frame.data for frame in taken} == {b"1"}
+    with pytest.raises(LinkError, match="10000 frames"):
+        await anext(frames)
+
+
+async def test_frames_end_when_the_device_leaves_and_operations_fail_after_it(home):
+    link = await home.connect()
+    assert link.offers("2A35")
+    assert not link.offers("2A18")
+    home.air.carry_away(away=True)
+    with pytest.raises(LinkLost):
+        await link.read("2A19")
+    with pytest.raises(LinkLost):
+        [frame async for frame in link.subscribe("2A35")]
+
+
+async def test_a_radio_that_is_missing_is_said_once_and_does_not_stop_the_hub(home):
+    home.air.close()
+    with capture_logs() as lines:
+        await soon(home.start_hub().settled.wait())
+    assert [line["event"] for line in lines] == ["radio-away"]

@@ -1,0 +1,145 @@
+import argparse
+import json
+
+import pytest
+
+from gateway.cli import decode, drivers
+
+FRAME = "167d0050006600e10701100c273640000000"  # HEADS-project/ThingML-BLE@a7aa158
+FULL_UUID = "00002A35-0000-1000-8000-00805F9B34FB"
+
+
+@pytest.fixture
+def call(capsys):
+    def call(command, *words):
+        parser = argparse.ArgumentParser(prog="vitalpost")
+        commands = parser.add_subparsers(dest="command")
+        command.add_arguments(commands.add_parser(command.__name__.rpartition(".")[2]))
+        code = command.run(parser.parse_args([command.__name__.rpartition(".")[2], *words]))
+        printed = capsys.readouterr()
+        return code, printed.out, printed.err
+
+    return call
+
+
+def objects(out):
+    return [json.loads(line) for line in out.splitlines()]
+
+
+def test_a_reading_is_one_json_object_with_all_its_facts(call):
+    code, out, err = call(decode, "sig-blood-pressure", "--json", FRAME)
+    assert (code, err) == (0, "")
+    assert objects(out) == [
+        {
+            "driver": "sig-blood-pressure",
+            "observations": [
+                {"metric": "MDC_PRESS_BLD_NONINV_SYS", "value": "125", "unit": "mm[Hg]"},
+                {"metric": "MDC_PRESS_BLD_NONINV_DIA", "value": "80", "unit": "mm[Hg]"},
+                {"metric": "MDC_PRESS_BLD_NONINV_MEAN", "value": "102", "unit": "mm[Hg]"},
+                {"metric": "MDC_PULS_RATE_NON_INV", "value": "64", "unit": "/min"},
+            ],
+            "device_time": "2017-01-16T12:39:54",
+            "record_number": None,
+            "status": [],
+            "failed": False,
+            "origin": "unknown",
+            "attributes": {},
+            "raw": [FRAME],
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("sig-blood-pressure", FRAME),
+        ("--characteristic", "2a35", FRAME),
+        ("--characteristic", "0x2A35", FRAME),
+        ("--characteristic", FULL_UUID, FRAME),
+        ("sig-blood-pressure", "--characteristic", "2A35", "--name", "A&D", FRAME),
+        (FRAME, "--characteristic", "2A35"),
+        ("sig-blood-pressure", "0x" + FRAME),
+        ("sig-blood-pressure", " ".join(FRAME[i : i + 2] for i in range(0, 36, 2))),
+        ("sig-blood-pressure", ":".join(FRAME[i : i + 2] for i in range(0, 36, 2))),
+        ("sig-blood-pressure", "-".join(FRAME[i : i + 2] for i in range(0, 36, 2)).upper()),
+    ],
+)
+def test_driver_characteristic_and_hex_may_be_written_in_many_ways(call, words):
+    code, out, _ = call(decode, *words)
+    assert (code, json.loads(out)["raw"]) == (0, [FRAME])
+
+
+def test_a_malformed_frame_says_what_where_and_what_next_and_the_others_are_decoded(call):
+    code, out, err = call(decode, "--characteristic", "2A35", "--json", "16", "", FRAME)
+    cut, empty, reading = objects(out)
+    assert code == 1
+    assert cut["error"] == {
+        "kind": "DecodeError",
+        "what": "2-byte field cut to 0",
+        "at": 1,
+        "frame": "16",
+    }
+    assert (empty["error"]["frame"], reading["raw"]) == ("", [FRAME])
+    assert err.splitlines()[0].startswith("2-byte field cut to 0 at byte 1 of 1. Check that")
+    assert len(err.splitlines()) == 2
+
+
+def test_values_are_written_as_sent_without_an_exponent(call):
+    _, out, _ = call(decode, "sig-blood-pressure", "--json", "000c10b0f49ff0")
+    assert [o["value"] for o in objects(out)[0]["observations"]] == ["120", "120.0", "15.9"]
+
+
+def test_the_name_chooses_the_quirk(call):
+    frame = "566a0047000000ea07080b121f00003f000000"
+    assert call(decode, "sig-blood-pressure", "--name", "BM85", frame)[0] == 0
+    assert call(decode, "sig-blood-pressure", frame)[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("characteristic", "sent", "printed"),
+    [
+        ("2A08", "e3070c190a1e2d", {"clock": "2019-12-25T10:30:45"}),
+        ("2A2B", "000000000c1e00010000", {"clock": None}),
+        ("2A19", "42", {"battery": 66}),
+        (
+            "2A24",
+            "554132353100",
+            {
+                "device_information": {
+                    "maker": "",
+                    "model": "UA251",
+                    "serial": "",
+                    "firmware": "",
+                }
+            },
+        ),
+    ],
+)
+def test_what_is_no_reading_is_printed_under_its_own_key(call, characteristic, sent, printed):
+    code, out, _ = call(decode, "--characteristic", characteristic, sent)
+    assert (code, json.loads(out)) == (0, printed)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ((FRAME,), "Name a driver"),
+        (("sig-blood-pressure",), "no frame"),
+        (("sig-blood-pressure", "16f"), "3 hex digits"),
+        (("sig-blood-pressure", FRAME, "16fg"), "frame 2: 'g' at character 3"),
+        (("sig-blood-pressure", "--characteristic", "2A18", FRAME), "no characteristic 2A18"),
+        (("--characteristic", "2A99", FRAME), "2A99 is known to no driver"),
+    ],
+)
+def test_what_cannot_be_understood_is_one_line_with_the_next_step(call, words, told):
+    code, out, err = call(decode, *words)
+    assert (code, out) == (2, "")
+    assert told in err
+    assert len(err.splitlines()) == 1
+
+
+def test_the_installed_drivers_are_listed(call):
+    code, out, _ = call(drivers, "list", "--json")
+    (driver,) = json.loads(out)
+    assert (code, driver["id"], driver["writes"]) == (0, "sig-blood-pressure", ["2A08", "2A2B"])
+    assert "sig-blood-pressure" in call(drivers, "list")[1]
