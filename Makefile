@@ -43,7 +43,7 @@ check: env
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/pytest -q tests/gateway/test_idle_imports.py tests/gateway/test_schema.py
+	$(BIN)/pytest -q tests/gateway/test_idle_imports.py tests/gateway/test_config.py
 
 format: env
 	$(BIN)/ruff format .

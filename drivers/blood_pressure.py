@@ -76,12 +76,17 @@ class BloodPressure:
     )
 
     async def session(self, link: GattLink) -> AsyncIterator[Item]:
-        """The device's clock, what it says of itself, then its readings."""
+        """What the device says of itself, its clock, then its readings.
+
+        The clock is set third, after some seven operations: an A&D gives us 5 s.
+        """
+        async for said in device_information.read(link):
+            yield said
         frames = link.subscribe(MEASUREMENT)
         async for fact in device_clock.adjust(link, _setting(link.name)):
             yield fact
-        async for said in device_information.read(link):
-            yield said
+        async for level in device_information.read_battery(link):
+            yield level
         async for frame in frames:
             try:
                 reading = decode(frame.data, link.name)

@@ -22,8 +22,11 @@ CHARACTERISTICS = (MAKER, MODEL, SERIAL, FIRMWARE, SOFTWARE, BATTERY_LEVEL)
 FULL = 100
 
 
-async def read(link: GattLink) -> AsyncIterator[DeviceInformation | Battery | Undecodable]:
-    """What the device gives of both services; `firmware` is its software revision if need be."""
+async def read(link: GattLink) -> AsyncIterator[DeviceInformation]:
+    """What the device gives of itself, if anything; `firmware` is its software revision if need be.
+
+    Read it before anything else: the gateway ends a session with another device than the enrolled.
+    """
     said = DeviceInformation(
         maker=await _text(link, MAKER),
         model=await _text(link, MODEL),
@@ -32,6 +35,10 @@ async def read(link: GattLink) -> AsyncIterator[DeviceInformation | Battery | Un
     )
     if said != DeviceInformation():
         yield said
+
+
+async def read_battery(link: GattLink) -> AsyncIterator[Battery | Undecodable]:
+    """The battery level, if the device gives it."""
     if frame := await read_if_allowed(link, BATTERY_LEVEL):
         try:
             yield decode_battery(frame)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import suppress
 from datetime import UTC, datetime, tzinfo
 from functools import partial
@@ -122,12 +122,23 @@ class BleLink:
             characteristic, lambda: self._client.write_gatt_char(found, value, response=True)
         )
 
-    async def subscribe(self, *characteristics: str) -> AsyncIterator[Frame]:
-        """Frames as they come, until the device leaves or is silent for the station's limit."""
+    def subscribe(self, *characteristics: str) -> AsyncIterator[Frame]:
+        """Frames from this call on, until the device leaves or is silent for the station's limit.
+
+        What comes before the driver listens waits for it: BlueZ has confirmed it to the device.
+        """
+        starting = asyncio.create_task(self._start(characteristics))
+        starting.add_done_callback(lambda done: done.cancelled() or done.exception())
+        return self._frames(starting)
+
+    async def _start(self, characteristics: Iterable[str]) -> None:
         for characteristic in characteristics:
             found = self._demand(characteristic)
             arrive = partial(self._on_frame, characteristic)
             await self._operate(characteristic, lambda: self._client.start_notify(found, arrive))  # noqa: B023
+
+    async def _frames(self, starting: Awaitable[None]) -> AsyncIterator[Frame]:
+        await starting
         while arrival := await self._wait():
             self._note(arrival.frame.source, Exchange(arrival.moment, arrival.moment))
             yield arrival.frame

@@ -102,17 +102,17 @@ def test_a_reading_shows_no_values_in_its_repr():
 
 async def test_the_clock_read_is_committed_before_the_clock_is_written():
     link = ScriptedLink(
-        Subscribes("2A35"),
-        Reads("2A08", encode("2A08", NOON - timedelta(days=3))),
-        Commits(ClockRead),
-        Writes("2A08", encode("2A08", NOON)),
-        Commits(ClockSet),
         Reads("2A29", b"A&D Medical "),
         Reads("2A24", b"UA-651BLE\0"),
         Reads("2A25", b"5140700001"),
         Reads("2A26", b""),
         Reads("2A28", b"BLP1.0"),
         Commits(DeviceInformation),
+        Subscribes("2A35"),
+        Reads("2A08", encode("2A08", NOON - timedelta(days=3))),
+        Commits(ClockRead),
+        Writes("2A08", encode("2A08", NOON)),
+        Commits(ClockSet),
         Reads("2A19", b"\x42"),
         Commits(Battery),
         Indicates("2A35", FRAME),
@@ -120,7 +120,7 @@ async def test_the_clock_read_is_committed_before_the_clock_is_written():
         name=A_AND_D,
         now=NOON + timedelta(microseconds=999_999),
     )
-    read, was_set, said, battery, reading = await link.play(BloodPressure())
+    said, read, was_set, battery, reading = await link.play(BloodPressure())
     assert (read.device_time, was_set.device_time) == (NOON - timedelta(days=3), NOON)
     assert said == DeviceInformation("A&D Medical", "UA-651BLE", "5140700001", "BLP1.0")
     assert battery.percent == 66
@@ -248,11 +248,16 @@ async def test_what_cannot_be_decoded_travels_as_it_came_and_stops_nothing():
 @pytest.mark.parametrize(
     "script",
     [
-        (Reads("2A08", LinkLost("cuff")),),
+        (Subscribes("2A35"), Reads("2A08", LinkLost("cuff"))),
         (Reads("2A29", b"A&D"), Reads("2A24", LinkLost("cuff"))),
-        (Indicates("2A35", FRAME), Commits(Reading), Indicates("2A35", LinkLost("cuff"))),
+        (
+            Subscribes("2A35"),
+            Indicates("2A35", FRAME),
+            Commits(Reading),
+            Indicates("2A35", LinkLost("cuff")),
+        ),
     ],
 )
 async def test_a_cuff_that_goes_away_ends_the_session_wherever_it_is(script):
     with pytest.raises(LinkLost):
-        await ScriptedLink(Subscribes("2A35"), *script).play(BloodPressure())
+        await ScriptedLink(*script).play(BloodPressure())

@@ -3,10 +3,10 @@ from decimal import Decimal
 
 import cbor2
 import pytest
-from tests.uplink.any_cbor import anything
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.uplink.any_cbor import anything
 from uplink.errors import UnknownKind, WireError
 from uplink.records import (
     MAX_RECORD_BYTES,

@@ -3,7 +3,6 @@ import traceback
 
 import cbor2
 import pytest
-from tests.uplink.any_cbor import anything
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -17,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.uplink.any_cbor import anything
 from uplink.errors import SealError, WireError
 from uplink.keys import X25519, X_WING
 from uplink.records import EpochStart

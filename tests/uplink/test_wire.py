@@ -1,9 +1,9 @@
 import cbor2
 import pytest
-from tests.uplink.any_cbor import anything
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.uplink.any_cbor import anything
 from uplink.errors import WireError
 from uplink.records import EpochStart
 from uplink.wire import (

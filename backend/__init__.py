@@ -1,0 +1,1 @@
+"""The reference subscriber: opens records, keeps the ledger, counts qualifying days."""

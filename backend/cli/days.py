@@ -1,0 +1,111 @@
+"""`vitalpost-backend days`."""
+
+from __future__ import annotations
+
+import argparse
+import calendar
+import json
+from collections import Counter
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from backend.config import load
+from backend.days import Calendar, Day, Held, load_calendar
+from backend.ledger import Ledger
+
+COUNTED, EXCLUDED, EMPTY = "*", "!", "."
+LEGEND = (
+    f"{COUNTED} qualifying day   {EXCLUDED} readings, none of which counts   {EMPTY} no reading"
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare `PATIENT [--month YYYY-MM]`."""
+    parser.add_argument("patient", metavar="PATIENT")
+    parser.add_argument("--month", metavar="YYYY-MM", type=_parse_month)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the calendar."""
+    with Ledger(Path(load(args.settings).ledger.path)).reading() as connection:
+        found = load_calendar(connection, args.patient, args.month)
+    print(json.dumps(_as_json(found)) if args.json else "\n".join(_draw(found)))
+    return 0
+
+
+def _parse_month(text: str) -> date:
+    try:
+        return date.fromisoformat(f"{text}-01")
+    except ValueError as error:
+        raise argparse.ArgumentTypeError("wanted a month such as 2026-03") from error
+
+
+def _draw(found: Calendar) -> list[str]:
+    days = {day.date: day for day in found.days}
+    lines = [f"{found.patient}   {found.zone}", ""]
+    weeks = calendar.Calendar(firstweekday=calendar.SUNDAY)
+    for first in sorted({day.replace(day=1) for day in days}):
+        lines.append(f"{first:%B %Y}".center(28).rstrip())
+        lines.append("  Su  Mo  Tu  We  Th  Fr  Sa")
+        for week in weeks.monthdatescalendar(first.year, first.month):
+            cells = (_mark(d, days.get(d)) if d.month == first.month else "" for d in week)
+            lines.append("".join(f"{cell:>4}" for cell in cells).rstrip())
+        lines.append("")
+    lines += [LEGEND, ""]
+    for day in found.days:
+        if day.excluded:
+            lines.append(f"{day.date}   {day.readings} counted   {_tell(day.excluded)}")
+    if lines[-1]:
+        lines.append("")
+    lines.append(f"qualifying days: {found.qualifying_days}")
+    return lines
+
+
+def _mark(at: date, day: Day | None) -> str:
+    if day is None:
+        return f"{at.day} "
+    mark = COUNTED if day.is_counted else EXCLUDED if day.excluded else EMPTY
+    return f"{at.day}{mark}"
+
+
+def _tell(reasons: Counter[str]) -> str:
+    return ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items()))
+
+
+def _as_json(found: Calendar) -> dict[str, object]:
+    return {
+        "patient": found.patient,
+        "zone": found.zone,
+        "days": [
+            {
+                "date": day.date.isoformat(),
+                "counted": day.is_counted,
+                "readings": day.readings,
+                "reading_ids": [name.hex() for name in day.reading_ids],
+                "excluded": [
+                    {"reason": reason, "count": count}
+                    for reason, count in sorted(day.excluded.items())
+                ],
+            }
+            for day in found.days
+        ],
+        "qualifying_days": found.qualifying_days,
+        "held": [_held_as_json(one) for one in found.held],
+    }
+
+
+def _held_as_json(one: Held) -> dict[str, object]:
+    return {
+        "reading": one.reading.hex(),
+        "reason": one.reason,
+        "detail": one.detail,
+        "shown": one.shown.isoformat(),
+        "candidates": [
+            {"from": _instant(candidate.from_ms), "to": _instant(candidate.to_ms)}
+            for candidate in one.candidates
+        ],
+    }
+
+
+def _instant(ms: int) -> str:
+    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,90 @@
+"""`vitalpost-backend enroll`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from datetime import date
+from pathlib import Path
+
+from backend.clock import load_clock
+from backend.config import load
+from backend.enroll import Monitoring, answer, enter_hub, enter_monitoring, read
+from backend.errors import EnrolmentRefused
+from backend.keys import load_authority
+from backend.ledger import Ledger
+
+RANDOM_ID_BYTES = 16
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare `REQUEST --patient P --zone Z (--device M/M/S | --device-id HEX) --from DATE …`."""
+    parser.add_argument(
+        "request", metavar="REQUEST", type=Path, help="what `vitalpost provision request` printed"
+    )
+    parser.add_argument("--patient", metavar="NAME", required=True)
+    parser.add_argument("--zone", metavar="ZONE", required=True, help="as in America/New_York")
+    device = parser.add_mutually_exclusive_group(required=True)
+    device.add_argument(
+        "--device", metavar="MAKER/MODEL/SERIAL", dest="identity", type=_parse_names
+    )
+    device.add_argument(
+        "--device-id", metavar="HEX", dest="identity", type=_parse_id, help="its 32 hex digits"
+    )
+    parser.add_argument("--slot", metavar="N", type=int, help="the device's user slot")
+    parser.add_argument(
+        "--from",
+        metavar="DATE",
+        dest="from_date",
+        type=date.fromisoformat,
+        required=True,
+        help="the first local day, as in 2026-03-01",
+    )
+    parser.add_argument(
+        "--reassign", action="store_true", help="the device was another patient's until that day"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Enroll, and print the answer for `vitalpost provision install`."""
+    settings = load(args.settings)
+    try:
+        request = read(args.request.read_bytes())
+    except OSError as error:
+        raise EnrolmentRefused(
+            f"{args.request}: {error.strerror}",
+            "Name the file that the hub's request was saved in.",
+        ) from error
+    keys = Path(settings.keys.dir)
+    authority = load_authority(keys)
+    now_ms = load_clock(settings.clock).utc_ns() // 1_000_000
+    begun = Monitoring(args.patient, args.zone, args.identity, args.slot, args.from_date)
+    ledger = Ledger(Path(settings.ledger.path), create=True)
+    with ledger.writing() as connection:
+        certificate = enter_hub(connection, authority, request, now_ms)
+        enter_monitoring(connection, begun, now_ms, reassign=args.reassign)
+    print(json.dumps(answer(keys, request, certificate)))
+    print(
+        f"hub {request.hub} is enrolled; take this answer to `vitalpost provision install`",
+        file=sys.stderr,
+    )
+    return 0
+
+
+def _parse_names(text: str) -> tuple[str, str, str]:
+    maker, _, rest = text.partition("/")
+    model, _, serial = rest.rpartition("/")
+    if not (maker and model and serial):
+        raise argparse.ArgumentTypeError("wanted MAKER/MODEL/SERIAL, or --device-id")
+    return maker, model, serial
+
+
+def _parse_id(text: str) -> bytes:
+    try:
+        identity = bytes.fromhex(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError("wanted 32 hex digits") from error
+    if len(identity) != RANDOM_ID_BYTES:
+        raise argparse.ArgumentTypeError("wanted 32 hex digits")
+    return identity

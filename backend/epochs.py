@@ -1,0 +1,61 @@
+"""Epochs: from a key record to the key that opens what was sealed under it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from hashlib import sha256
+from typing import NamedTuple
+
+from uplink.cbor import dump
+from uplink.errors import SealError
+from uplink.keys import DataKey, OpeningKey
+from uplink.records import EpochStart, Record
+from uplink.seal import verify_key_record
+from uplink.wire import KeyRecord
+
+CACHED_EPOCHS = 4096
+
+
+class Epoch(NamedTuple):
+    """An epoch that is in the ledger under `id`, with the key that opens its records."""
+
+    id: int
+    hub: str
+    kid: bytes
+    start: EpochStart
+    key: DataKey
+    boot: bytes
+    """The hub's boot: hubs on one kernel share its boot id and need not share their clocks."""
+
+
+class Opened(NamedTuple):
+    """A record of an epoch, opened."""
+
+    epoch: Epoch
+    sequence: int
+    record: Record
+
+
+class Opener:
+    """Opens key records with the backend's private keys; the last few thousand stay open."""
+
+    def __init__(self, keys: Mapping[bytes, OpeningKey]) -> None:
+        self._keys = keys
+        # By the bytes of the key record and the hub's key, so that a row that was rolled back,
+        # or a hub enrolled anew, can never lend its key to another.
+        self.open = lru_cache(CACHED_EPOCHS)(self._open)
+
+    def _open(self, data: bytes, sign_key: bytes) -> tuple[KeyRecord, DataKey]:
+        """The key record and its data key. Raises WireError or SealError."""
+        record = verify_key_record(data, sign_key)
+        key = self._keys.get(record.backend_key)
+        if key is None:
+            raise SealError("the data key is sealed to a key that is not here", record.backend_key)
+        return record, key.open_key(record)
+
+
+def make_epoch(number: int, record: KeyRecord, key: DataKey) -> Epoch:
+    """The epoch of a key record under its number in the ledger."""
+    boot = sha256(dump([record.hub, record.start.boot])).digest()[:16]
+    return Epoch(number, record.hub, record.kid, record.start, key, boot)

@@ -1,0 +1,139 @@
+"""What can go wrong in the backend's own house.
+
+What is refused of a hub's messages is no error: it is an incident, counted in the ledger.
+
+    BackendError
+    ├── ConfigErrors        one ConfigError(path, found, wanted) per faulty table  -> exit 78
+    ├── KeyExists           keys are never overwritten
+    ├── KeyUnusable         a key file is missing or is not what it should be
+    ├── LedgerMissing
+    ├── LedgerNewer         a later version wrote it
+    ├── LedgerUnusable      not a ledger, not writable, disk full
+    ├── EnrolmentRefused
+    ├── PatientUnknown
+    └── BrokerRefused       the broker does not let the backend subscribe
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from drivers.errors import Retry
+
+
+class BackendError(Exception):
+    """Root of everything the backend raises; `hint` is one sentence the operator can act on."""
+
+    retry = Retry.NEVER
+    hint = "Nothing was changed."
+    exit_code = 1
+
+
+class ConfigError(BackendError):
+    """One fault of the settings: at `path` something was `found` where `wanted` belongs."""
+
+    hint = "Correct the settings file and start again."
+    exit_code = 78  # sysexits.h: EX_CONFIG
+
+    def __init__(self, path: str, found: str, wanted: str) -> None:
+        super().__init__(f"{path}: found {found}, wanted {wanted}")
+        self.path = path
+        self.found = found
+        self.wanted = wanted
+
+
+class ConfigErrors(BackendError):
+    """Every faulty table of the settings, each with its first fault."""
+
+    hint = ConfigError.hint
+    exit_code = ConfigError.exit_code
+
+    def __init__(self, faults: Sequence[ConfigError]) -> None:
+        super().__init__("\n".join(str(fault) for fault in faults))
+        self.faults = tuple(faults)
+
+
+class KeyExists(BackendError):
+    """`path` is there already, and keys are never overwritten."""
+
+    hint = "Choose an empty folder; keep these keys: without hpke.key no stored record opens again."
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"{path}: exists already")
+        self.path = path
+
+
+class KeyUnusable(BackendError):
+    """The key file at `path` is missing or `what` is wrong with it."""
+
+    hint = "Run `vitalpost-backend keygen DIR`, or name the folder with the keys under [keys]."
+
+    def __init__(self, path: Path, what: str) -> None:
+        super().__init__(f"{path}: {what}")
+        self.path = path
+        self.what = what
+
+
+class LedgerMissing(BackendError):
+    """There is no ledger at `path`."""
+
+    hint = "Enroll a hub first, or name the right file under [ledger] in the settings."
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"{path}: no ledger here")
+        self.path = path
+
+
+class LedgerNewer(BackendError):
+    """The ledger at `path` has format `found`; this version knows up to `known`."""
+
+    hint = "Install the later version again; this one leaves the ledger as it is."
+
+    def __init__(self, path: Path, found: int, known: int) -> None:
+        super().__init__(f"{path}: found format {found}, this version knows up to {known}")
+        self.path = path
+        self.found = found
+        self.known = known
+
+
+class LedgerUnusable(BackendError):
+    """The file at `path` does not work as a ledger, in the database's own words."""
+
+    retry = Retry.TECHNICIAN
+    hint = "Check the disk and the file's owner; hubs keep everything until the ledger is back."
+
+    def __init__(self, path: Path, what: str) -> None:
+        super().__init__(f"{path}: {what}")
+        self.path = path
+        self.what = what
+
+
+class EnrolmentRefused(BackendError):
+    """A hub, patient or device cannot be enrolled so; nothing was changed."""
+
+    def __init__(self, what: str, hint: str) -> None:
+        super().__init__(what)
+        self.hint = hint
+
+
+class PatientUnknown(BackendError):
+    """No patient of this name is enrolled."""
+
+    hint = "Compare the name with the one given to `vitalpost-backend enroll --patient`."
+
+    def __init__(self, patient: str) -> None:
+        super().__init__(f"patient {patient!r} is not enrolled")
+        self.patient = patient
+
+
+class BrokerRefused(BackendError):
+    """The broker answered `what` with MQTT 5 `reason_code` (0x80 or more)."""
+
+    retry = Retry.LATER
+    hint = "Check that the broker's access list lets the backend read records and write receipts."
+
+    def __init__(self, what: str, reason_code: int) -> None:
+        super().__init__(f"{what}: refused with reason code 0x{reason_code:02x}")
+        self.what = what
+        self.reason_code = reason_code

@@ -1,0 +1,60 @@
+"""Raw frames, decoded again by the driver that decoded them on the hub."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from drivers.errors import DriverError
+from drivers.replay import replay
+from drivers.spi import Driver, Frame, Reading
+from uplink.records import DeviceRecord, EventRecord, ReadingRecord
+
+
+def find_fault(
+    record: ReadingRecord | EventRecord, device: DeviceRecord, drivers: Mapping[str, Driver]
+) -> str:
+    """What a measurement's raw frames, decoded again, do not confirm; empty where they do."""
+    driver = drivers.get(device.driver)
+    if driver is None:
+        return f"its driver {device.driver} is not installed"
+    frames = [Frame(*raw) for raw in record.raw]
+    try:
+        items = list(replay(driver, device.name, frames))
+    except DriverError as error:
+        return f"its frames do not decode: {error}"
+    readings = [item for item in items if isinstance(item, Reading)]
+    if len(readings) != 1:
+        return f"its frames give {len(readings)} readings"
+    said, sealed = _as_decoded(readings[0]), _as_sealed(record)
+    differing = [name for name, value in sealed.items() if said[name] != value]
+    return f"its frames say another {', '.join(differing)}" if differing else ""
+
+
+def _as_decoded(reading: Reading) -> dict[str, Any]:
+    return {
+        "failed": reading.failed,
+        "device_time": reading.device_time,
+        "attributes": dict(reading.attributes),
+        "record_number": reading.record_number,
+        "status": tuple(reading.status),
+        # As tuples: 120 and 1.20E+2 are equal, and were not sent alike.
+        "observations": [
+            (int(o.metric), o.value.as_tuple(), str(o.unit)) for o in reading.observations
+        ],
+    }
+
+
+def _as_sealed(record: ReadingRecord | EventRecord) -> dict[str, Any]:
+    """What the record tells of the reading; that of a failed measurement has fewer facts."""
+    if isinstance(record, EventRecord):
+        facts = {"failed": True, "attributes": dict(record.facts)}
+        return facts | {"device_time": record.device_time}
+    return {
+        "failed": False,
+        "device_time": record.device_time,
+        "attributes": dict(record.attributes),
+        "record_number": record.record_number,
+        "status": record.status,
+        "observations": [(o.metric, o.value.as_tuple(), o.unit) for o in record.observations],
+    }

@@ -1,0 +1,177 @@
+"""From opened records to the facts that counting needs: sightings, device clocks, anchors."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Table, func, insert, select
+
+from backend.devices import Device, bind_devices, load_devices
+from backend.epochs import Epoch, Opened
+from backend.ledger import device_clock, reading, sighting, waiting
+from backend.naming import (
+    CLOCK_SET,
+    Name,
+    as_clock_fact,
+    as_measurement,
+    reading_id,
+    user_slot,
+)
+from backend.placing import Place, Placed, add_anchors, boottime_ms, placing, when
+from uplink.records import ClockRecord, EventRecord, ReadingRecord, Stamp
+
+Rows = list[dict[str, Any]]
+
+
+@dataclass(slots=True)
+class Touched:
+    """The readings that were seen, what got an instant, and what contradicts earlier facts."""
+
+    placed: Placed
+    seen: set[int] = field(default_factory=set)
+    conflicts: Sequence[str] = ()
+
+
+class _Known(NamedTuple):
+    """A record whose device is known."""
+
+    opened: Opened
+    device: Device
+
+
+class _Named(NamedTuple):
+    """A measurement of a device, by its reading_id."""
+
+    opened: Opened
+    device: Device
+    record: ReadingRecord | EventRecord
+    reading_id: bytes
+
+
+def add_facts(connection: Connection, begun: Iterable[Epoch], opened: Sequence[Opened]) -> Touched:
+    """Add the facts of epochs that begin and of records that are new to the ledger.
+
+    What a device measured or showed waits for its device record.
+    """
+    anchors = [when(epoch, 0, Stamp(0, *epoch.start[2:4])) for epoch in begun]
+    anchors += [
+        when(epoch, sequence, of.stamp)
+        for epoch, sequence, of in opened
+        if isinstance(of, ClockRecord)
+    ]
+    touched = Touched(add_anchors(connection, anchors))
+    arrived, touched.conflicts = bind_devices(connection, opened)
+    of_devices = [o for o in opened if as_measurement(o.record) or as_clock_fact(o.record)]
+    of_devices += arrived
+    devices = load_devices(connection, {o.epoch.id for o in of_devices})
+    known = [_Known(o, devices[key]) for o in of_devices if (key := _key(o)) in devices]
+    late = [
+        {"epoch": key[0], "sequence": o.sequence, "number": key[1]}
+        for o in of_devices
+        if (key := _key(o)) not in devices
+    ]
+    _insert(connection, waiting, late)
+    place = placing(connection, ((o.epoch, o.record.stamp) for o, _ in known))
+    _add_sightings(connection, known, place, touched)
+    _add_clock_facts(connection, known, place, touched)
+    return touched
+
+
+def _add_sightings(
+    connection: Connection, known: Iterable[_Known], place: Place, touched: Touched
+) -> None:
+    named = [
+        _Named(opened, device, measured, _name(opened, device, measured))
+        for opened, device in known
+        if (measured := as_measurement(opened.record))
+    ]
+    ids = _enter_readings(connection, named)
+    counts = _count_sightings(connection, ids.values())
+    rows: Rows = []
+    for (epoch, sequence, _), device, measured, name in named:
+        of_kind = (ids[name], measured.stamp.quality > 0)
+        counts[of_kind] = counts.get(of_kind, 0) + 1
+        link = (measured.origin, measured.link) if isinstance(measured, ReadingRecord) else (0, 0)
+        rows.append(
+            when(epoch, sequence, measured.stamp)
+            | {
+                "reading": ids[name],
+                "device": device.id,
+                "synced": of_kind[1],
+                "nth": counts[of_kind],
+                "placed_ms": place(epoch, measured.stamp),
+                "device_time": measured.device_time,
+                "origin": link[0],
+                "link": link[1],
+            }
+        )
+    _insert(connection, sighting, rows)
+    touched.seen.update(ids.values())
+    touched.placed.sightings.extend(_placed(rows))
+
+
+def _name(opened: Opened, device: Device, measured: ReadingRecord | EventRecord) -> bytes:
+    name = Name(opened.epoch.hub, opened.epoch.kid, opened.sequence)
+    return reading_id(device.identity, name, measured)
+
+
+def _enter_readings(connection: Connection, named: Iterable[_Named]) -> dict[bytes, int]:
+    """The ledger's numbers of the readings, by reading_id; those that are new are entered."""
+    wanted: dict[bytes, dict[str, Any]] = {}
+    for _, device, measured, name in named:
+        row = {"reading_id": name, "device": device.id, "slot": user_slot(measured)}
+        wanted.setdefault(name, row | {"failed": isinstance(measured, EventRecord)})
+    known = select(reading.c.reading_id, reading.c.id).where(reading.c.reading_id.in_(list(wanted)))
+    ids: dict[bytes, int] = dict(connection.execute(known).all())
+    if new := [row for name, row in wanted.items() if name not in ids]:
+        connection.execute(insert(reading), new)
+        ids = dict(connection.execute(known).all())
+    return ids
+
+
+def _count_sightings(
+    connection: Connection, readings: Collection[int]
+) -> dict[tuple[int, bool], int]:
+    of = (sighting.c.reading, sighting.c.synced)
+    rows = connection.execute(
+        select(*of, func.max(sighting.c.nth)).where(of[0].in_(readings)).group_by(*of)
+    )
+    return {(number, synced): nth for number, synced, nth in rows}
+
+
+def _add_clock_facts(
+    connection: Connection, known: Iterable[_Known], place: Place, touched: Touched
+) -> None:
+    rows: Rows = []
+    for (epoch, sequence, of), device in known:
+        if fact := as_clock_fact(of):
+            asked = fact.asked_ms
+            rows.append(
+                when(epoch, sequence, fact.stamp)
+                | {
+                    "device": device.id,
+                    "placed_ms": place(epoch, fact.stamp),
+                    "device_time": fact.device_time,
+                    "asked_ms": None if asked is None else boottime_ms(epoch, asked),
+                    "is_set": fact.name == CLOCK_SET,
+                }
+            )
+    _insert(connection, device_clock, rows)
+    touched.placed.clocks.extend(_placed(rows))
+
+
+def _placed(rows: Rows) -> list[tuple[int, int]]:
+    return [(row["device"], row["placed_ms"]) for row in rows if row["placed_ms"] is not None]
+
+
+def _key(opened: Opened) -> tuple[int, int]:
+    assert isinstance(opened.record, ReadingRecord | EventRecord)
+    assert opened.record.device is not None
+    return opened.epoch.id, opened.record.device
+
+
+def _insert(connection: Connection, table: Table, rows: Rows) -> None:
+    if rows:
+        connection.execute(insert(table), rows)

@@ -1,0 +1,201 @@
+"""Judging readings: what `judge` is given for each, and what becomes of its judgement.
+
+A reading is judged by its first `SIGHTINGS` sightings with and without a synchronised clock, by the
+facts about its device's clock within its reach and, where several instants are possible, by what
+its device handed over within it.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
+from typing import NamedTuple
+
+from sqlalchemy import Connection, Select, func, insert, select
+
+from backend.judge import ClockFact, Delivered, Interval, Judgement, Method, Seen, judge
+from backend.ledger import device_clock, judgement, sighting
+from backend.patients import load_assignments, load_zones, midnight_ms
+from backend.placing import load_anchors
+from backend.reach import EVER_MS, NEIGHBOURS, Reach, find_reach, neighbour
+
+SIGHTINGS = 8
+Held = tuple[int, Judgement]
+
+
+class _Case(NamedTuple):
+    device: int
+    seen: list[Seen]
+    placed: list[int]
+
+    def reach(self) -> Reach | None:
+        """From when to when clock facts bear on the reading; None while no sighting is placed."""
+        if not self.placed:
+            return None
+        return find_reach(min(self.placed), (seen.device_time for seen in self.seen))
+
+
+class _Facts(NamedTuple):
+    """What is known of a device's clock, by time."""
+
+    placed: Sequence[int]
+    facts: Sequence[ClockFact]
+
+    def within(self, reach: Reach) -> Sequence[ClockFact]:
+        first = bisect_left(self.placed, reach[0]) - NEIGHBOURS
+        return self.facts[max(0, first) : bisect_right(self.placed, reach[1]) + NEIGHBOURS]
+
+
+def judge_again(connection: Connection, causes: Mapping[int, str], now_ms: int) -> None:
+    """Judge each reading; what changed becomes a new row with its cause."""
+    cases = _load_cases(connection, causes)
+    facts = _load_facts(connection, cases.values())
+    enrolled = _load_enrolled(connection, {case.device for case in cases.values()})
+    stamped: Iterable[Seen | ClockFact] = chain(
+        *(case.seen for case in cases.values()), *(known.facts for known in facts.values())
+    )
+    anchors = load_anchors(connection, {at.boot for at in stamped if at.quality == 0})
+
+    def judge_case(case: _Case, delivered: Iterable[Delivered] = ()) -> Judgement:
+        reach = case.reach()
+        clock_facts = facts[case.device].within(reach) if reach else []
+        of_case: Iterable[Seen | ClockFact] = chain(case.seen, clock_facts)
+        boots = {at.boot for at in of_case}
+        in_boots = [anchor for boot in boots for anchor in anchors.get(boot, ())]
+        enrolled_ms = enrolled.get(case.device, 0)
+        return judge(case.seen, clock_facts, in_boots, enrolled_ms, delivered)
+
+    found = {reading: judge_case(case) for reading, case in cases.items()}
+    open_cases = {
+        reading: cases[reading] for reading in found if len(found[reading].candidates) > 1
+    }
+    for reading, delivered in _load_delivered(connection, open_cases):
+        found[reading] = judge_case(cases[reading], delivered)
+    _add_changes(connection, found, causes, now_ms)
+
+
+def _add_changes(
+    connection: Connection, found: Mapping[int, Judgement], causes: Mapping[int, str], now_ms: int
+) -> None:
+    held = load_judgements(connection, causes)
+    rows = []
+    for reading, judged in found.items():
+        n, before = held.get(reading, (0, None))
+        if judged != before:
+            rows.append(
+                {
+                    "reading": reading,
+                    "n": n + 1,
+                    "method": judged.method,
+                    "candidates": judged.candidates,
+                    "reason": judged.reason,
+                    "cause": causes[reading],
+                    "at_ms": now_ms,
+                }
+            )
+    if rows:
+        connection.execute(insert(judgement), rows)
+
+
+def load_judgements(
+    connection: Connection, readings: Collection[int] | Select[tuple[int]]
+) -> dict[int, Held]:
+    """The judgement that holds for each reading, with its number."""
+    columns = (judgement.c.reading, judgement.c.n, judgement.c.method)
+    numbers = (
+        select(judgement.c.reading, func.max(judgement.c.n).label("n"))
+        .where(judgement.c.reading.in_(readings))
+        .group_by(judgement.c.reading)
+        .subquery()
+    )
+    rows = connection.execute(
+        select(*columns, judgement.c.candidates, judgement.c.reason).join(
+            numbers, (judgement.c.reading == numbers.c.reading) & (judgement.c.n == numbers.c.n)
+        )
+    )
+    return {
+        reading: (n, Judgement(Method(method), tuple(Interval(*c) for c in candidates), reason))
+        for reading, n, method, candidates, reason in rows
+    }
+
+
+def _load_cases(connection: Connection, readings: Iterable[int]) -> dict[int, _Case]:
+    cases: dict[int, _Case] = {}
+    rows = connection.execute(
+        select(
+            sighting.c.reading,
+            sighting.c.device,
+            sighting.c.placed_ms,
+            *(sighting.c[name] for name in Seen._fields),
+        )
+        .where(sighting.c.reading.in_(list(readings)), sighting.c.nth <= SIGHTINGS)
+        .order_by(sighting.c.synced, sighting.c.nth)
+    )
+    for reading, device, placed_ms, *seen in rows:
+        case = cases.setdefault(reading, _Case(device, [], []))
+        case.seen.append(Seen(*seen))
+        if placed_ms is not None:
+            case.placed.append(placed_ms)
+    return cases
+
+
+def _load_facts(connection: Connection, cases: Iterable[_Case]) -> dict[int, _Facts]:
+    reaches: dict[int, list[Reach]] = defaultdict(list)
+    for case in cases:
+        if reach := case.reach():
+            reaches[case.device].append(reach)
+    found = {}
+    placed = device_clock.c.placed_ms
+    for device, of_device in reaches.items():
+        since = min(first for first, _ in of_device)
+        until = max(last for _, last in of_device)
+        rows = connection.execute(
+            select(placed, *(device_clock.c[name] for name in ClockFact._fields))
+            .where(
+                device_clock.c.device == device,
+                placed >= func.coalesce(neighbour(device, since, -1), 0),
+                placed <= func.coalesce(neighbour(device, until, 1), EVER_MS),
+            )
+            .order_by(placed, device_clock.c.epoch, device_clock.c.sequence)
+        ).all()
+        found[device] = _Facts([row[0] for row in rows], [ClockFact(*row[1:]) for row in rows])
+    return found
+
+
+def _load_delivered(
+    connection: Connection, cases: Mapping[int, _Case]
+) -> Iterator[tuple[int, list[Delivered]]]:
+    """For each reading, what its device handed over within its reach."""
+    for device in {case.device for case in cases.values()}:
+        reaches = {
+            n: reach for n, c in cases.items() if c.device == device and (reach := c.reach())
+        }
+        in_reach = select(sighting.c.reading).where(
+            sighting.c.device == device,
+            sighting.c.placed_ms >= min(since for since, _ in reaches.values()),
+            sighting.c.placed_ms <= max(until for _, until in reaches.values()),
+        )
+        rows = connection.execute(
+            select(
+                sighting.c.reading,
+                func.min(sighting.c.device_time),
+                func.min(sighting.c.placed_ms),
+            )
+            .where(sighting.c.reading.in_(in_reach), sighting.c.device_time.is_not(None))
+            .group_by(sighting.c.reading)
+        ).all()
+        for reading, (since, until) in reaches.items():
+            others = (Delivered(*of) for number, *of in rows if number != reading)
+            yield reading, [one for one in others if since <= one.arrived_ms <= until]
+
+
+def _load_enrolled(connection: Connection, devices: Iterable[int]) -> dict[int, int]:
+    """When each device was first given to a patient."""
+    enrolled: dict[int, int] = {}
+    for given in load_assignments(connection, devices):
+        zone = load_zones(connection, given.patient).on(given.from_date)
+        begun = midnight_ms(given.from_date, zone)
+        enrolled[given.device] = min(begun, enrolled.get(given.device, begun))
+    return enrolled

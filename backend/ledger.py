@@ -1,0 +1,332 @@
+"""The ledger: tables and transactions. Facts are only ever added.
+
+What counting needs lies in the clear; values stay sealed, in `record`. Instants are milliseconds
+of UTC since 1970, `boottime_ms` counts from a hub's boot, device times are naive.
+`placed_ms` is an index, not a verdict: the instant as well as the ledger knows it, by the hub's
+own clock or by an anchor of its boot, NULL while nothing tells.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Connection,
+    Date,
+    DateTime,
+    Engine,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    create_engine,
+    event,
+    insert,
+    inspect,
+    select,
+)
+from sqlalchemy.exc import DatabaseError
+
+from backend.errors import LedgerMissing, LedgerNewer, LedgerUnusable
+
+FORMAT = 1
+
+metadata = MetaData()
+
+
+def _to(parent: str, *, nullable: bool = False, **options: Any) -> Column[Any]:
+    name = parent.partition(".")[0]
+    return Column(name, ForeignKey(parent), nullable=nullable, **options)
+
+
+def _ms(name: str, *, nullable: bool = False) -> Column[int]:
+    return Column(name, Integer, nullable=nullable)
+
+
+version = Table("version", metadata, Column("format", Integer, nullable=False))
+
+hub = Table(
+    "hub",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("sign_key", LargeBinary, nullable=False),
+    Column("certificate", Text, nullable=False),  # PEM, the newest
+    _ms("enrolled_ms"),
+    _ms("seen_ms", nullable=True),
+)
+
+patient = Table("patient", metadata, Column("id", Text, primary_key=True))
+
+patient_zone = Table(
+    "patient_zone",
+    metadata,
+    _to("patient.id", primary_key=True),
+    Column("from_date", Date, primary_key=True),
+    Column("zone", Text, nullable=False),
+)
+
+device = Table(
+    "device",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("identity", LargeBinary, nullable=False, unique=True),  # as it names readings
+)
+
+assignment = Table(
+    "assignment",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _to("device.id", index=True),
+    Column("slot", Integer),  # NULL: whoever measured
+    _to("patient.id", index=True),
+    Column("from_date", Date, nullable=False),
+    Column("to_date", Date),  # the first day that is no longer this patient's
+)
+
+epoch = Table(
+    "epoch",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _to("hub.id"),
+    Column("kid", LargeBinary, nullable=False),
+    Column("key_record", LargeBinary, nullable=False),  # as received; the data key stays sealed
+    Column("previous_kid", LargeBinary),
+    Column("previous_last", Integer),
+    _ms("received_ms"),
+    UniqueConstraint("hub", "kid"),
+)
+
+
+def _of_record() -> tuple[Column[Any], Column[Any]]:
+    """The record that a fact comes from: (hub, kid, sequence)."""
+    return (
+        Column("epoch", ForeignKey("epoch.id"), primary_key=True),
+        Column("sequence", Integer, primary_key=True, autoincrement=False),
+    )
+
+
+# Rows in the order of their names: a run is one stretch of the file, with no second index.
+record = Table(
+    "record",
+    metadata,
+    *_of_record(),
+    Column("kind", Integer, nullable=False),  # uplink.records.Kind; 0: opens, but cannot be read
+    Column("sealed", LargeBinary, nullable=False),
+    _ms("received_ms"),
+    sqlite_with_rowid=False,
+)
+
+epoch_device = Table(
+    "epoch_device",
+    metadata,
+    Column("epoch", ForeignKey("epoch.id"), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    _to("device.id"),
+    Column("driver", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# Records whose device record has not come yet; removed when it has.
+waiting = Table(
+    "waiting",
+    metadata,
+    *_of_record(),
+    Column("number", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+reading = Table(
+    "reading",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    # Its 16 bytes are as good as random: only this one index is written all over.
+    Column("reading_id", LargeBinary, nullable=False, unique=True),
+    _to("device.id", index=True),
+    Column("slot", Integer),
+    Column("failed", Boolean, nullable=False),
+)
+
+
+def _when() -> tuple[Column[Any], ...]:
+    """An instant on a hub; `boot` is the hub's name and its boot id, hashed."""
+    return (
+        Column("boot", LargeBinary, nullable=False),
+        _ms("boottime_ms"),
+        _ms("utc_ms"),
+        Column("quality", Integer, nullable=False),
+    )
+
+
+sighting = Table(
+    "sighting",
+    metadata,
+    *_of_record(),
+    _to("reading.id"),
+    _to("device.id"),
+    # Counted per reading and `synced`: whether the hub's clock was synchronised.
+    Column("synced", Boolean, nullable=False),
+    Column("nth", Integer, nullable=False),
+    *_when(),
+    _ms("placed_ms", nullable=True),
+    Column("device_time", DateTime),
+    Column("origin", Integer, nullable=False),
+    Column("link", Integer, nullable=False),
+    UniqueConstraint("reading", "synced", "nth"),
+    sqlite_with_rowid=False,
+)
+Index("sighting_of_device", sighting.c.device, sighting.c.placed_ms)
+
+device_clock = Table(
+    "device_clock",
+    metadata,
+    *_of_record(),
+    _to("device.id"),
+    *_when(),
+    _ms("placed_ms", nullable=True),
+    Column("device_time", DateTime, nullable=False),
+    Column("asked_ms", Integer),  # BOOTTIME
+    Column("is_set", Boolean, nullable=False),
+    sqlite_with_rowid=False,
+)
+Index("device_clock_of_device", device_clock.c.device, device_clock.c.placed_ms)
+
+clock_anchor = Table(
+    "clock_anchor",
+    metadata,
+    *_of_record(),  # sequence 0: the epoch's start
+    *_when(),
+    sqlite_with_rowid=False,
+)
+Index("clock_anchor_of_boot", clock_anchor.c.boot, clock_anchor.c.boottime_ms)
+for _unsynced in (sighting, device_clock):
+    Index(
+        f"{_unsynced.name}_unsynced",
+        _unsynced.c.boot,
+        _unsynced.c.boottime_ms,
+        sqlite_where=_unsynced.c.quality == 0,
+        postgresql_where=_unsynced.c.quality == 0,
+    )
+
+# The row with the greatest n holds; earlier ones tell what held before, and why it changed.
+judgement = Table(
+    "judgement",
+    metadata,
+    _to("reading.id", primary_key=True),
+    Column("n", Integer, primary_key=True, autoincrement=False),
+    Column("method", Text, nullable=False),
+    Column("candidates", JSON, nullable=False),  # [[from_ms, to_ms], ...]
+    Column("reason", Text, nullable=False),
+    Column("cause", Text, nullable=False),
+    _ms("at_ms"),
+    sqlite_with_rowid=False,
+)
+
+# Records of kids whose key record has not come: bounded, not receipted, asked for.
+parked = Table(
+    "parked",
+    metadata,
+    _to("hub.id", primary_key=True),
+    Column("kid", LargeBinary, primary_key=True),
+    Column("sequence", Integer, primary_key=True, autoincrement=False),
+    Column("sealed", LargeBinary, nullable=False),
+    _ms("received_ms"),
+    sqlite_with_rowid=False,
+)
+
+incident = Table(
+    "incident",
+    metadata,
+    Column("what", Text, primary_key=True),
+    Column("hub", Text, primary_key=True),  # empty: nobody who is enrolled
+    Column("count", Integer, nullable=False),
+    _ms("first_ms"),
+    _ms("last_ms"),
+    Column("detail", Text, nullable=False),  # of the last one; never a value
+    sqlite_with_rowid=False,
+)
+
+
+class Ledger:
+    """One database file. `reading` and `writing` lend a connection within one transaction."""
+
+    def __init__(self, path: Path, *, create: bool = False) -> None:
+        """Open it. Raises LedgerMissing, LedgerNewer or LedgerUnusable."""
+        self.path = path
+        if create:
+            self._make_file()
+        elif not path.exists():
+            raise LedgerMissing(path)
+        self._engine = _make_engine(path)
+        if create:
+            with self.writing() as connection:
+                if not inspect(connection).get_table_names():
+                    metadata.create_all(connection)
+                    connection.execute(insert(version).values(format=FORMAT))
+        with self.reading() as connection:
+            found = connection.scalars(select(version.c.format)).one()
+        if found > FORMAT:
+            raise LedgerNewer(path, found, FORMAT)
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection that sees one state of the ledger throughout."""
+        with self._transaction("BEGIN") as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A connection that alone may write; committed, and on disk, when the block ends."""
+        with self._transaction("BEGIN IMMEDIATE") as connection:
+            yield connection
+
+    @contextmanager
+    def _transaction(self, begin: str) -> Iterator[Connection]:
+        try:
+            with self._engine.connect() as connection:
+                connection.execution_options(begin=begin)
+                with connection.begin():
+                    yield connection
+        except DatabaseError as error:
+            raise LedgerUnusable(self.path, str(error.orig)) from error
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._engine.dispose()
+
+    def _make_file(self) -> None:
+        try:
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
+        except OSError as error:
+            raise LedgerUnusable(self.path, error.strerror or str(error)) from error
+
+
+def _make_engine(path: Path) -> Engine:
+    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": 30})
+
+    # The sqlite3 module begins transactions by itself, late and deferred: two workers that both
+    # read and then write would meet in "database is locked". So it is told not to.
+    @event.listens_for(engine, "connect")
+    def _connect(connection: sqlite3.Connection, _: object) -> None:
+        connection.isolation_level = None
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql(connection.get_execution_options()["begin"])
+
+    return engine

@@ -1,0 +1,81 @@
+"""`python -m simulator home | demo`: a virtual home, or a scripted month played on one."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import random
+import sys
+from pathlib import Path
+
+from bumble.hci import Address
+
+from simulator import home
+
+
+def main() -> int:
+    """Run one of the two; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m simulator", description=__doc__)
+    programs = parser.add_subparsers(required=True)
+
+    of_home = programs.add_parser("home", help="one cuff on a virtual radio; commands on stdin")
+    of_home.add_argument("--clock", type=Path, required=True, help="file of the script's clock")
+    of_home.add_argument("--log", type=Path, required=True, help="the cuff's own log, appended to")
+    of_home.add_argument("--cuff", choices=home.CUFFS, default="ua-651ble")
+    of_home.add_argument("--seed", type=int, default=0, help="for serial and address not given")
+    of_home.add_argument("--serial")
+    of_home.add_argument("--address", type=address, help="a random static one: F0:…")
+    of_home.add_argument(
+        "--ppm", type=float, default=20, help="how much too fast the cuff's clock is"
+    )
+    of_home.set_defaults(run=run_home)
+
+    of_demo = programs.add_parser("demo", help="a month of a patient, with faults")
+    of_demo.add_argument("--script", type=Path, help="a TOML file; else the month that is shipped")
+    of_demo.add_argument("--json", action="store_true", help="data instead of a table")
+    of_demo.add_argument("--keep", action="store_true", help="keep what every part wrote")
+    of_demo.set_defaults(run=run_demo)
+
+    args = parser.parse_args()
+    code: int = args.run(args)
+    return code
+
+
+def run_home(args: argparse.Namespace) -> int:
+    """Be a home until stdin ends."""
+    dice = random.Random(args.seed)  # noqa: S311  names of a simulated device
+    serial = f"5{dice.randrange(10**9):09}"
+    static = ":".join(["F0", *(f"{dice.randrange(256):02X}" for _ in range(5))])
+    settings = home.Settings(
+        clock=args.clock,
+        log=args.log,
+        cuff=args.cuff,
+        serial=args.serial or serial,
+        address=args.address or static,
+        ppm=args.ppm,
+    )
+    try:
+        asyncio.run(home.run(settings))
+    except OSError as error:
+        sys.exit(f"{error}. Give --clock and --log files in a folder that exists.")
+    return 0
+
+
+def address(text: str) -> str:
+    """The address as bleak writes it. Raises ValueError."""
+    return Address(text).to_string(with_type_qualifier=False)
+
+
+def run_demo(args: argparse.Namespace) -> int:
+    """Play a script; 0 when nothing was lost, doubled or miscounted."""
+    from simulator import demo, script  # noqa: PLC0415  a home needs neither
+
+    try:
+        month = script.load(args.script or script.MONTH)
+    except (OSError, ValueError) as error:
+        sys.exit(f"{error}. The script that is shipped, simulator/scripts/month.toml, plays.")
+    return asyncio.run(demo.main(month, as_json=args.json, keep=args.keep))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,159 @@
+"""`vitalpost demo`: a patient's month through radio, hub, flash, broker and ledger, with faults.
+
+It plays a script on a stage, then holds the ledger against the cuff's own log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from simulator import report
+from simulator.processes import Program
+from simulator.script import Captured, Event, Fault, Measure, Script
+from simulator.stage import DELIVERY_TIMEOUT_S, PATIENT, Say, Stage
+
+ARRIVAL_TIMEOUT_S = 40
+INTERRUPTED = {"systolic": 133, "diastolic": 85, "mean": 101, "pulse": 70}
+
+
+class Demo:
+    """One run of one script on one stage."""
+
+    def __init__(self, script: Script, stage: Stage, say: Say) -> None:
+        self.script = script
+        self.stage = stage
+        self.say = say
+        self.kills: list[str] = []
+        self.is_broker_up = True
+
+    async def play(self) -> report.Outcome:
+        """Play the script to its end and compare. Raises RuntimeError where a part fell over."""
+        started = time.monotonic()
+        stage = self.stage
+        self.say("making keys, enrolling the hub, starting broker, backend, home and hub")
+        await stage.install()
+        for event in self.script.events():
+            await self._happen(event)
+        stage.at(self.script.instant(self.script.days, "23:50"))
+        measured = report.read_log(stage.log, self.script)
+        self.say("waiting until the office has everything")
+        await self._arrived(measured.count)
+        await stage.hub.stop()
+        return report.compare(
+            measured,
+            await stage.ask_office("verify"),
+            await stage.ask_office("days", PATIENT),
+            killed=self.kills,
+            wire_bytes=stage.proxy.bytes_up + stage.proxy.bytes_down,
+            flash_bytes=stage.hub.written_bytes,
+            elapsed_s=time.monotonic() - started,
+        )
+
+    async def _happen(self, event: Event) -> None:
+        self.stage.at(event.when)
+        local = event.when.strftime("%a %d %b %H:%M")
+        match event.what:
+            case Measure(failed=True):
+                self.say(f"{local}  the cuff fails to measure")
+                await self.stage.measure(failed=True)
+            case Measure():
+                self.say(f"{local}  measured" + ("" if self.is_broker_up else ", no network"))
+                await self.stage.measure(values=event.values)
+            case Captured(clock=clock, frame=frame):
+                self.say(f"{local}  a captured frame, the cuff's clock set to {clock:%Y-%m-%d}")
+                await self.stage.home.ask("set-clock", device_time=clock.isoformat())
+                await self.stage.measure(frame=frame)
+            case Fault():
+                self.say(f"{local}  {event.what.do.replace('-', ' ')}")
+                await self._break(event.what)
+
+    async def _break(self, fault: Fault) -> None:
+        stage = self.stage
+        match fault.do:
+            case "broker-stops":
+                self.is_broker_up = False
+                await stage.broker.stop()
+            case "broker-returns":
+                self.is_broker_up = True
+                await stage.broker.start()
+            case "kill-broker":
+                await self._kill(stage.broker)
+            case "kill-backend":
+                await self._kill(stage.backend)
+            case "kill-hub":
+                # In the middle of a session: the cuff has measured, the hub has connected to it.
+                await stage.home.ask("measure", values=INTERRUPTED)
+                await stage.home.ask("wait-connected", timeout_s=DELIVERY_TIMEOUT_S)
+                await self._kill(stage.hub)
+                await stage.delivered()
+            case "send-history-again":
+                await stage.home.ask("resend", count=fault.count)
+                await stage.delivered()
+
+    async def _kill(self, part: Program) -> None:
+        await part.kill()
+        self.kills.append(part.name)
+        await part.start()
+
+    async def _arrived(self, expected: int) -> None:
+        deadline = time.monotonic() + ARRIVAL_TIMEOUT_S
+        while time.monotonic() < deadline:
+            self.stage.assert_alive()
+            hubs = await self.stage.ask_office("hubs")
+            if sum(hub["measurements"] for hub in hubs["hubs"]) >= expected:
+                return
+            await asyncio.sleep(0.3)
+
+
+async def main(script: Script, *, as_json: bool, keep: bool) -> int:
+    """Run the demonstration; 0 when nothing was lost, doubled or miscounted."""
+
+    def say(words: str) -> None:
+        if not as_json:
+            print(f"  {words}", file=sys.stderr, flush=True)
+
+    folder = folder_on_disk()
+    say(f"{script.title}: {script.starts} to {script.ends}, {script.zone}")
+    try:
+        async with Stage(script, folder) as stage:
+            outcome = await Demo(script, stage, say).play()
+            if as_json:
+                print(json.dumps(outcome.facts()))
+            else:
+                for month in sorted({f"{day:%Y-%m}" for day in (script.starts, script.ends)}):
+                    print(await stage.show_days(month))
+                print(outcome.table())
+    except RuntimeError as fault:
+        print(f"The demonstration could not be finished: {fault}", file=sys.stderr)
+        print(f"What every part wrote is in {folder}", file=sys.stderr)
+        return 1
+    if keep or not outcome.is_good:
+        print(f"What every part wrote is in {folder}", file=sys.stderr)
+    else:
+        shutil.rmtree(folder)
+    return 0 if outcome.is_good else 1
+
+
+def folder_on_disk() -> Path:
+    """A fresh folder on a real file system: bytes written to a tmpfs reach no flash."""
+    for parent in (tempfile.gettempdir(), "/var/tmp"):  # noqa: S108  a fresh folder is made in it
+        if file_system(Path(parent)) not in ("tmpfs", "ramfs"):
+            return Path(tempfile.mkdtemp(prefix="vitalpost-demo-", dir=parent))
+    raise RuntimeError("every temporary folder is in memory: set TMPDIR to one on a disk")
+
+
+def file_system(path: Path) -> str:
+    """The type of the file system that holds `path`, by /proc/self/mountinfo."""
+    found = ("", "")
+    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+        fields = line.split()
+        mount, kind = fields[4], fields[fields.index("-") + 1]
+        if path.resolve().is_relative_to(mount) and len(mount) >= len(found[0]):
+            found = (mount, kind)
+    return found[1]

@@ -1,0 +1,117 @@
+"""The hub's radio in a virtual home: bleak's public `backend=` over a Bumble host.
+
+Behaves as BlueZ does where a hub can tell: one scanner at a time, a bonded device is encrypted on
+connecting, services are gone with the link, and 0x1800 is kept from the application.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, ClassVar
+
+from bleak import BleakClient
+from bleak.backends.client import BaseBleakClient
+from bleak.backends.scanner import AdvertisementData, AdvertisementDataCallback, BaseBleakScanner
+from bleak.exc import BleakDBusError
+from bumble.core import AdvertisingData
+from bumble.device import Advertisement, Device
+
+from simulator.adapter import Adapter, bleak_errors, to_text
+from simulator.client import Client
+
+ADDRESS = "C0:00:00:00:00:01"
+
+
+class VirtualRadio:
+    """A radio on the home's air, attached over TCP; `keystore` is the file that holds its bonds.
+
+    Hubs that share one air need an `address` each.
+    """
+
+    scanner_args: Mapping[str, Any] = MappingProxyType({})
+    client_args: Mapping[str, Any] = MappingProxyType({})
+
+    def __init__(self, hci: str, keystore: str, address: str = ADDRESS) -> None:
+        self._adapter = own = Adapter(hci, keystore, address)
+
+        class VirtualScanner(Scanner):
+            adapter = own
+
+        class VirtualClient(Client):
+            adapter = own
+
+        self.scanner_backend: type[BaseBleakScanner] = VirtualScanner
+        self.client_backend: type[BaseBleakClient] = VirtualClient
+
+    async def start(self) -> None:
+        """Attach and power on. Raises BleakBluetoothNotAvailableError where no home listens."""
+        await self._adapter.start()
+
+    async def stop(self) -> None:
+        """Let go of the air; links break."""
+        await self._adapter.stop()
+
+    def link_security(self, client: BleakClient) -> int:
+        """0 for an open link, 2 for a bonded one; 1, encrypted without a bond, does not occur."""
+        link = self._adapter.links.get(client.address)
+        return 2 if link and link.is_encrypted else 0
+
+
+class Scanner(BaseBleakScanner):
+    """Active scanning; a second scanner is refused as BlueZ refuses it."""
+
+    adapter: ClassVar[Adapter]
+
+    def __init__(
+        self,
+        detection_callback: AdvertisementDataCallback | None,
+        service_uuids: list[str] | None,
+        _scanning_mode: str,
+        **_platform: Any,
+    ) -> None:
+        super().__init__(detection_callback, service_uuids)
+
+    async def start(self) -> None:
+        """Raises BleakDBusError `InProgress` while another scanner runs."""
+        device = self.adapter.device
+        if self.adapter.scanner:
+            raise BleakDBusError("org.bluez.Error.InProgress", ["Operation already in progress"])
+        self.adapter.scanner = self
+        self.seen_devices = {}
+        device.on(Device.EVENT_ADVERTISEMENT, self._on_advertisement)
+        with bleak_errors():
+            await device.start_scanning()
+
+    async def stop(self) -> None:
+        """Stop; nothing happens where it does not run."""
+        if self.adapter.scanner is self:
+            self.adapter.scanner = None
+            device = self.adapter.device
+            device.remove_listener(Device.EVENT_ADVERTISEMENT, self._on_advertisement)
+            with bleak_errors():
+                await device.stop_scanning()
+
+    def _on_advertisement(self, heard: Advertisement) -> None:
+        if heard.is_scan_response:
+            return  # the virtual controller repeats the advertisement in it
+        found = AdvertisingData.Type
+        services = (
+            *heard.data.get_all(found.COMPLETE_LIST_OF_16_BIT_SERVICE_CLASS_UUIDS),
+            *heard.data.get_all(found.COMPLETE_LIST_OF_128_BIT_SERVICE_CLASS_UUIDS),
+        )
+        name = heard.data.get(found.COMPLETE_LOCAL_NAME)
+        data = AdvertisementData(
+            local_name=name,
+            manufacturer_data={},
+            service_data={},
+            service_uuids=[to_text(uuid) for listed in services for uuid in listed],
+            tx_power=None,
+            rssi=heard.rssi,
+            platform_data=(heard,),
+        )
+        address = heard.address.to_string(with_type_qualifier=False)
+        device = self.create_or_update_device(address, address, name, heard.address, data)
+        self.adapter.seen[address] = device
+        if self.is_allowed_uuid(data.service_uuids):
+            self.call_detection_callbacks(device, data)

@@ -1,0 +1,152 @@
+"""The cuff's own log on one side, the ledger on the other."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import cbor2
+
+from simulator.script import Script
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What the cuff says it measured, and on which days of the patient.
+
+    `names` are the reading_ids that follow from its frames; none for a cuff whose frames have no
+    time, as only the hub's sequence tells those apart.
+    """
+
+    count: int
+    failed: int
+    names: frozenset[str] | None
+    days: frozenset[date]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a run."""
+
+    measured: int
+    stored: int
+    lost: int
+    counted_twice: int
+    gaps: int
+    qualifying_days: int
+    expected_days: int
+    wrong_days: int
+    failed_measurements: int
+    repeats: int
+    killed: list[str]
+    problems: list[str]
+    elapsed_s: float
+    wire_bytes_per_reading: int
+    flash_bytes_per_reading: int
+
+    @property
+    def is_good(self) -> bool:
+        """Nothing lost, nothing doubled, and just the days that the cuff's log implies."""
+        bad = self.lost + self.counted_twice + self.gaps + self.wrong_days + len(self.problems)
+        return bad == 0 and self.measured > 0
+
+    def facts(self) -> dict[str, Any]:
+        """For `--json`."""
+        return {
+            "measured": self.measured,
+            "stored": self.stored,
+            "lost": self.lost,
+            "counted_twice": self.counted_twice,
+            "gaps": self.gaps,
+            "qualifying_days": self.qualifying_days,
+            "expected_days": self.expected_days,
+            "wrong_days": self.wrong_days,
+            "failed_measurements": self.failed_measurements,
+            "repeats": self.repeats,
+            "kills": len(self.killed),
+            "killed": self.killed,
+            "problems": self.problems,
+            "elapsed_s": round(self.elapsed_s, 1),
+            "wire_bytes_per_reading": self.wire_bytes_per_reading,
+            "flash_bytes_per_reading": self.flash_bytes_per_reading,
+        }
+
+    def table(self) -> str:
+        """For a person."""
+        days = f"{self.qualifying_days} (the cuff's log implies {self.expected_days})"
+        rows = [
+            ("measured by the cuff", f"{self.measured}, {self.failed_measurements} of them failed"),
+            ("stored in the ledger", f"{self.stored}, {self.repeats} repeats recognised"),
+            ("lost", self.lost),
+            ("counted twice", self.counted_twice),
+            ("gaps in the sequence", self.gaps),
+            ("qualifying days", days),
+            ("killed with -9", ", ".join(self.killed)),
+            ("bytes on the wire per reading", self.wire_bytes_per_reading),
+            ("bytes on flash per reading", self.flash_bytes_per_reading),
+            ("elapsed", f"{self.elapsed_s:.1f} s"),
+        ]
+        lines = [f"{name:<32}{value}" for name, value in rows]
+        lines += [f"PROBLEM: {problem}" for problem in self.problems]
+        lines.append(
+            "Nothing lost, nothing counted twice." if self.is_good else "NOT as it should be."
+        )
+        return "\n".join(lines)
+
+
+def read_log(path: Path, script: Script) -> Measured:
+    """Read the cuff's log: each measurement with the true time of the script's clock."""
+    cuff, zone = script.cuff, ZoneInfo(script.zone)
+    identity = cbor2.dumps([cuff.maker, cuff.model, cuff.serial])
+    events = [json.loads(line) for line in path.read_text().splitlines()]
+    made = [event for event in events if event["event"] == "measured"]
+    names = [hashlib.sha256(identity + bytes.fromhex(e["frame"])).digest()[:16].hex() for e in made]
+    is_timed = all(event["device_time"] for event in made)
+    days = (
+        datetime.fromtimestamp(event["utc_ms"] / 1000, UTC).astimezone(zone).date()
+        for event in made
+        if not event["failed"]
+    )
+    return Measured(
+        count=len(set(names)) if is_timed else len(made),
+        failed=sum(event["failed"] for event in made),
+        names=frozenset(names) if is_timed else None,
+        days=frozenset(days),
+    )
+
+
+def compare(
+    measured: Measured, verified: dict[str, Any], days: dict[str, Any], **costs: Any
+) -> Outcome:
+    """Hold the ledger's `verify` and `days` against what the cuff measured."""
+    stored = frozenset(verified["reading_ids"])
+    names = measured.names
+    missing = len(names - stored) if names is not None else max(0, measured.count - len(stored))
+    invented = len(stored - names) if names is not None else max(0, len(stored) - measured.count)
+    in_days = Counter(name for day in days["days"] for name in day["reading_ids"])
+    repeated = sum(times - 1 for times in in_days.values()) + verified["doubles"]
+    counted = {date.fromisoformat(day["date"]) for day in days["days"] if day["counted"]}
+    per_reading = max(1, len(stored))
+    return Outcome(
+        measured=measured.count,
+        stored=len(stored),
+        lost=missing,
+        counted_twice=repeated + invented,
+        gaps=len(verified["gaps"]),
+        qualifying_days=days["qualifying_days"],
+        expected_days=len(measured.days),
+        wrong_days=len(counted ^ measured.days),
+        failed_measurements=measured.failed,
+        repeats=verified["sightings"] - len(stored),
+        killed=costs["killed"],
+        problems=verified["problems"],
+        elapsed_s=costs["elapsed_s"],
+        wire_bytes_per_reading=costs["wire_bytes"] // per_reading,
+        flash_bytes_per_reading=costs["flash_bytes"] // per_reading,
+    )

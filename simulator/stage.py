@@ -1,0 +1,217 @@
+"""The stage of a demonstration: one folder, and in it home, hub, broker and office as processes.
+
+Nothing of the product is imported: it is installed and asked by its own commands, as people do.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Self
+
+from simulator.clock import ScriptClock
+from simulator.processes import Home, Program, program, run
+from simulator.proxy import CountingProxy
+from simulator.script import Script
+
+PATIENT = "patient-1"
+HUB = "hub-1"
+ADDRESS = "F0:5E:CD:00:04:12"
+CONFIG = Path(__file__).parent.parent / "config"
+DELIVERY_TIMEOUT_S = 30
+Say = Callable[[str], None]
+
+GATEWAY_TOML = """\
+[hub]
+id = "{hub}"
+state = "{folder}/hub"
+credentials = "{folder}/hub/credentials"
+site_zone = "{zone}"
+[broker]
+host = "127.0.0.1"
+port = {port}
+[radio]
+backend = "virtual"
+options = {{ hci = "{hci}", keystore = "{folder}/hub/bonds.json" }}
+[clock]
+source = "script"
+options = {{ file = "{folder}/clock" }}
+[[devices]]
+name = "cuff"
+driver = "sig-blood-pressure"
+address = "{address}"
+maker = "{maker}"
+model = "{model}"
+serial = "{serial}"
+bond = {bond}
+"""
+BACKEND_TOML = """\
+[ledger]
+path = "{folder}/ledger.db"
+[keys]
+dir = "{folder}/keys"
+[broker]
+host = "127.0.0.1"
+port = {port}
+[clock]
+source = "script"
+options = {{ file = "{folder}/clock" }}
+"""
+
+
+class Stage:
+    """Everything that one script needs; an async context that leaves no process behind."""
+
+    def __init__(self, script: Script, folder: Path) -> None:
+        self.script = script
+        self.folder = folder
+        begin_ns = _nanoseconds(script.instant(1, "07:00")) - time.time_ns()
+        self.clock = ScriptClock.create(str(folder / "clock"), offset_ns=begin_ns)
+        self.log = folder / "cuff.jsonl"
+        cuff = script.cuff
+        self.home = Home(
+            "home",
+            [
+                *(sys.executable, "-m", "simulator", "home", "--cuff", cuff.kind),
+                *("--clock", str(folder / "clock"), "--log", str(self.log)),
+                *("--serial", cuff.serial, "--address", ADDRESS, "--ppm", str(cuff.drift_ppm)),
+            ],
+            folder,
+        )
+        hub = [program("vitalpost"), "run", *self._hub_settings()]
+        self.hub = Program("hub", hub, folder)
+        self.backend = Program("backend", self._office("run"), folder)
+        self.broker = Program("broker", ["mosquitto", "-c", f"{folder}/mosquitto.conf"], folder)
+        self.broker_port = free_port()
+        self.proxy = CountingProxy(self.broker_port)
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        for part in (self.broker, self.backend, self.hub, self.home):
+            self._stack.push_async_callback(part.stop)
+        await self._stack.enter_async_context(self.proxy)
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self._stack.aclose()
+
+    def at(self, when: datetime) -> None:
+        """Move the script's clock forward to `when`; between jumps it runs like any clock."""
+        self.clock.set_offset(max(self.clock.offset_ns, _nanoseconds(when) - time.time_ns()))
+
+    async def install(self) -> None:
+        """What an installer does: keys, broker, enrolment, start."""
+        await run(
+            program("vitalpost-backend"), "keygen", self._path("keys"), "--broker", "127.0.0.1"
+        )
+        self._write_broker_files()
+        (self.folder / "backend.toml").write_text(
+            BACKEND_TOML.format(folder=self.folder, port=self.broker_port)
+        )
+        cuff = self.script.cuff
+        facts = {
+            "hub": HUB,
+            "folder": self.folder,
+            "zone": self.script.zone,
+            "port": self.proxy.port,
+            "hci": await self.home.open(),
+            "address": ADDRESS,
+            "maker": cuff.maker,
+            "model": cuff.model,
+            "serial": cuff.serial,
+            "bond": str(cuff.bonds).lower(),
+        }
+        (self.folder / "gateway.toml").write_text(GATEWAY_TOML.format(**facts))
+        (self.folder / "hub").mkdir()
+        await self._enroll()
+        for part in (self.broker, self.backend, self.hub):
+            await part.start()
+
+    async def measure(self, **what: object) -> None:
+        """The patient measures; the cuff advertises until the hub has fetched the record."""
+        await self.home.ask("measure", **what)
+        await self.delivered()
+
+    async def delivered(self) -> None:
+        """Wait until the cuff's memory is empty. Raises RuntimeError naming who fell over."""
+        try:
+            await self.home.ask("wait-delivered", timeout_s=DELIVERY_TIMEOUT_S)
+        except RuntimeError:
+            self.assert_alive()
+            raise
+
+    def assert_alive(self) -> None:
+        """Raise RuntimeError with the last words of a part that ended by itself."""
+        for part in (self.hub, self.home, self.backend, self.broker):
+            part.assert_alive()
+
+    async def ask_office(self, command: str, *words: str) -> dict[str, Any]:
+        """One command of the backend, as data. A fault that `verify` finds is data too."""
+        asked = self._office(command, *words, "--json")
+        answer: dict[str, Any] = json.loads(await run(*asked, good=(0, 1)))
+        return answer
+
+    async def show_days(self, month: str) -> str:
+        """The patient's calendar of one month, for a person."""
+        return await run(*self._office("days", PATIENT, "--month", month))
+
+    async def _enroll(self) -> None:
+        vitalpost, hub = program("vitalpost"), self._hub_settings()
+        request, answer = self._path("request.json"), self._path("answer.json")
+        asked = await run(vitalpost, "provision", "request", *hub)
+        Path(request).write_text(asked)  # noqa: ASYNC240  nothing else runs yet
+        cuff = self.script.cuff
+        enrol = self._office(
+            *("enroll", request, "--patient", PATIENT, "--zone", self.script.zone),
+            *("--device", f"{cuff.maker}/{cuff.model}/{cuff.serial}"),
+            *("--from", self.script.starts.isoformat()),
+        )
+        answered = await run(*enrol)
+        Path(answer).write_text(answered)  # noqa: ASYNC240  nothing else runs yet
+        await run(vitalpost, "provision", "install", answer, *hub)
+
+    def _write_broker_files(self) -> None:
+        # The shipped samples, filled in. Mosquitto started by root would become another user.
+        keys = self._path("keys")
+        shutil.copy(CONFIG / "mosquitto.acl", keys)
+        (self.folder / "broker").mkdir()
+        text = (CONFIG / "mosquitto.conf").read_text()
+        for mark, value in {
+            "@PORT@": str(self.broker_port),
+            "@ADDRESS@": "127.0.0.1",
+            "@CERTS@": keys,
+            "@DATA@": self._path("broker"),
+        }.items():
+            text = text.replace(mark, value)
+        user = Path(f"/proc/{os.getpid()}").owner()
+        (self.folder / "mosquitto.conf").write_text(f"{text}user {user}\n")
+
+    def _office(self, command: str, *words: str) -> list[str]:
+        settings = ("--settings", self._path("backend.toml"))
+        return [program("vitalpost-backend"), command, *words, *settings]
+
+    def _hub_settings(self) -> Sequence[str]:
+        return ("--settings", self._path("gateway.toml"))
+
+    def _path(self, name: str) -> str:
+        return str(self.folder / name)
+
+
+def _nanoseconds(when: datetime) -> int:
+    return int(when.timestamp()) * 1_000_000_000
+
+
+def free_port() -> int:
+    """A loopback port that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,20 @@
+"""The backend's receiver, killed as by a power cut when it comes to a step.
+
+Called with the settings, and the step or "never".
+"""
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+from backend.config import load
+from backend.receive import Receiver
+
+
+def journal(step):
+    if step == sys.argv[2]:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+Receiver(load(Path(sys.argv[1])), journal).run()

@@ -1,0 +1,150 @@
+import json
+
+import msgspec
+import pytest
+
+from backend.cli import main
+from gateway.provision import make_request
+from tests.backend.office import KEY, PATIENT, START, ZONE, Office, frame, naive, utc
+
+NOON = utc(2026, 3, 2, 17)
+
+
+class Shell:
+    """`vitalpost-backend` with one settings file, as it answers."""
+
+    def __init__(self, folder, capsys):
+        self.folder = folder
+        self._capsys = capsys
+        (folder / "backend.toml").write_text(f"""
+[ledger]
+path = "{folder / "ledger.db"}"
+[keys]
+dir = "{folder / "keys"}"
+[broker]
+host = "broker.example"
+""")
+
+    def run(self, *words):
+        """Exit code, stdout and stderr."""
+        code = main([*words, "--settings", str(self.folder / "backend.toml")])
+        said = self._capsys.readouterr()
+        return code, said.out, said.err
+
+    def ask(self, *words):
+        """The data of a command that finds no problem."""
+        code, out, _ = self.run(*words, "--json")
+        assert code == 0
+        return json.loads(out)
+
+    def enroll(self, **options):
+        request = self.folder / "request.json"
+        request.write_bytes(msgspec.json.encode(make_request(self.folder / "hub", "hub-1")))
+        words = {
+            "--patient": PATIENT,
+            "--zone": ZONE,
+            "--device": "A&D Medical/UA-651BLE/5181100123",
+            "--from": "2026-03-01",
+        }
+        words |= options
+        return self.run("enroll", str(request), *(w for pair in words.items() for w in pair))
+
+
+@pytest.fixture
+def shell(tmp_path, capsys):
+    return Shell(tmp_path, capsys)
+
+
+@pytest.fixture
+def office(tmp_path):
+    """An office whose ledger the commands read, with its key among theirs."""
+    office = Office(tmp_path)
+    (tmp_path / "keys").mkdir()
+    (tmp_path / "keys" / "hpke.key").write_text(KEY.to_text())
+    office.assign()
+    hub = office.enroll().begin(START)
+    hub.describe(NOON)
+    hub.measure(NOON, frame(naive(NOON)))
+    office.take_all(hub)
+    office.take(hub, b"no key record")
+    yield office
+    office.ledger.close()
+
+
+def test_an_office_is_set_up_by_keygen_and_enroll(shell):
+    assert shell.run("keygen", str(shell.folder / "keys"), "--broker", "127.0.0.1")[0] == 0
+    code, answer, words = shell.enroll()
+    assert code == 0
+    assert json.loads(answer)["hub"] == "hub-1"
+    assert "vitalpost provision install" in words
+    assert shell.enroll()[1] == answer
+    assert [hub["hub"] for hub in shell.ask("hubs")["hubs"]] == ["hub-1"]
+    assert shell.ask("days", PATIENT)["qualifying_days"] == 0
+
+
+def test_what_goes_wrong_is_said_with_the_next_step(shell):
+    assert shell.run("hubs")[0] == 1
+    shell.run("keygen", str(shell.folder / "keys"))
+    code, out, err = shell.run("keygen", str(shell.folder / "keys"))
+    assert (code, out) == (1, "")
+    assert "exists already" in err.splitlines()[0]
+    assert len(err.splitlines()) == 2
+    assert shell.enroll(**{"--zone": "America/Neverland"})[0] == 1
+    (shell.folder / "backend.toml").write_text("[ledger]\n")
+    code, _, err = shell.run("days", PATIENT)
+    assert code == 78
+    assert "ledger.path: found nothing" in err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["days", PATIENT, "--month", "March"],
+        ["enroll", "r", "--device", "only-a-serial"],
+        ["enroll", "r", "--device-id", "00"],
+        ["unheard-of"],
+        [],
+    ],
+)
+def test_a_command_line_that_makes_no_sense_exits_2(words):
+    with pytest.raises(SystemExit) as caught:
+        main(words)
+    assert caught.value.code == 2
+
+
+def test_days_are_data_or_a_calendar(shell, office):
+    days = shell.ask("days", PATIENT, "--month", "2026-03")
+    assert (days["patient"], days["zone"], days["qualifying_days"]) == (PATIENT, ZONE, 1)
+    assert len(days["days"]) == 31
+    assert days["days"][1]["date"] == "2026-03-02"
+    assert days["days"][1]["counted"]
+    assert days["days"][1]["readings"] == 1
+    assert days["held"] == []
+    code, out, _ = shell.run("days", PATIENT, "--month", "2026-03")
+    assert code == 0
+    assert "  1.  2*  3.  4.  5.  6.  7." in out
+    assert "qualifying days: 1" in out
+
+
+def test_hubs_are_data_or_words(shell, office):
+    (hub,) = shell.ask("hubs")["hubs"]
+    assert (hub["hub"], hub["epochs"], hub["records"], hub["refused"]) == ("hub-1", 1, 2, 1)
+    assert hub["open_epochs"][0]["last_sequence"] == 2
+    assert hub["incidents"][0]["what"] == "key-record-refused"
+    assert "2 records of 1 epochs, 0 parked" in shell.run("hubs")[1]
+
+
+def test_verify_finds_no_problem_and_names_one(shell, office):
+    found = shell.ask("verify")
+    assert (found["records"], found["readings"], found["problems"]) == (2, 1, [])
+    (shell.folder / "keys" / "hpke.key").unlink()
+    shell.run("keygen", str(shell.folder / "others"))
+    (shell.folder / "others" / "hpke.key").rename(shell.folder / "keys" / "hpke.key")
+    code, out, err = shell.run("verify")
+    assert code == 1
+    assert "2 records" in out
+    assert "sealed to a key that is not here" in err
+
+
+def test_the_version_is_that_of_the_distribution(shell):
+    assert shell.ask("version")["version"] in shell.run("version")[1]

@@ -1,0 +1,150 @@
+from datetime import date
+
+import msgspec
+import pytest
+from cryptography import x509
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backend import ledger
+from backend.enroll import answer, enter_hub, read
+from backend.errors import EnrolmentRefused
+from backend.keys import load_authority, make_keys
+from gateway.provision import install_answer, make_request
+from tests.backend.office import DAY, HOUR, PATIENT, START, frame, naive
+from uplink.keys import Signer
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("office") / "keys"
+    make_keys(folder, None)
+    return folder
+
+
+@pytest.fixture
+def hub_folder(tmp_path):
+    return tmp_path / "credentials"
+
+
+def ask(folder, hub="hub-1"):
+    return msgspec.json.encode(make_request(folder, hub))
+
+
+def enter(office, keys, data):
+    request = read(data)
+    with office.ledger.writing() as connection:
+        certificate = enter_hub(connection, load_authority(keys), request, START)
+    return answer(keys, request, certificate)
+
+
+def test_a_hub_installs_what_the_office_answers(office, keys, hub_folder):
+    answered = enter(office, keys, ask(hub_folder))
+    install_answer(hub_folder, "hub-1", msgspec.json.encode(answered))
+    certificate = x509.load_pem_x509_certificate((hub_folder / "hub.tls.crt").read_bytes())
+    assert certificate.subject.rfc4514_string() == "CN=hub-1"
+    assert (hub_folder / "broker.ca.crt").read_text() == (keys / "ca.crt").read_text()
+
+
+def test_the_same_request_gets_the_same_answer(office, keys, hub_folder):
+    assert enter(office, keys, ask(hub_folder)) == enter(office, keys, ask(hub_folder))
+    assert office.count(ledger.hub) == 1
+
+
+def test_a_new_tls_key_of_a_known_hub_gets_a_new_certificate(office, keys, hub_folder):
+    before = enter(office, keys, ask(hub_folder))
+    (hub_folder / "hub.tls.key").unlink()
+    after = enter(office, keys, ask(hub_folder))
+    assert before["certificate"] != after["certificate"]
+    assert after == enter(office, keys, ask(hub_folder))
+
+
+def test_a_hub_id_that_has_another_key_is_refused(office, keys, tmp_path):
+    enter(office, keys, ask(tmp_path / "one"))
+    with pytest.raises(EnrolmentRefused, match="another key"):
+        enter(office, keys, ask(tmp_path / "other"))
+
+
+def test_a_request_is_taken_only_as_the_hub_signed_it(hub_folder):
+    request = make_request(hub_folder, "hub-1")
+    other = make_request(hub_folder, "hub-2")
+    forged = [
+        {"hub": "hub-2"},
+        {"hub": "Hub 1"},
+        {"csr": other.csr},
+        {"sign_key": Signer.generate().public()},
+        {"proof": other.proof},
+        {"proof": b""},
+        {"sign_key": b"short"},
+        {"csr": "no request"},
+        {"format": 2},
+    ]
+    for change in forged:
+        with pytest.raises(EnrolmentRefused):
+            read(msgspec.json.encode(msgspec.structs.replace(request, **change)))
+    assert read(msgspec.json.encode(request)).hub == "hub-1"
+
+
+@given(st.binary() | st.text().map(str.encode))
+def test_whatever_the_file_holds_the_refusal_is_one_sentence(data):
+    with pytest.raises(EnrolmentRefused):
+        read(data)
+
+
+def test_enrolling_again_changes_nothing(office):
+    for _ in range(2):
+        office.assign()
+    office.assign(since=date(2026, 4, 1))
+    assert (office.count(ledger.assignment), office.count(ledger.patient_zone)) == (1, 1)
+
+
+def test_an_unknown_zone_is_refused_before_anything_is_written(office):
+    for zone in ("America/Neverland", "", "../etc", "America"):
+        with pytest.raises(EnrolmentRefused, match="no zone"):
+            office.assign(zone=zone)
+    assert office.count(ledger.patient) == 0
+
+
+def test_a_patient_who_moves_has_a_new_zone_from_that_day(office):
+    office.assign()
+    office.assign(zone="America/Denver", since=date(2026, 5, 1))
+    with pytest.raises(EnrolmentRefused, match="America/Denver"):
+        office.assign(zone="America/Chicago", since=date(2026, 4, 1))
+    assert office.calendar().zone == "America/New_York"
+    assert office.calendar(month=date(2026, 5, 1)).zone == "America/Denver"
+
+
+def test_a_device_is_not_given_to_two_patients_by_mistake(office):
+    office.assign()
+    with pytest.raises(EnrolmentRefused, match=PATIENT):
+        office.assign("patient-2", since=date(2026, 3, 10))
+    with pytest.raises(EnrolmentRefused, match=PATIENT):
+        office.assign("patient-2", slot=2)
+    assert office.count(ledger.patient) == 1
+
+
+def test_people_share_a_device_by_its_slots(office):
+    office.assign(slot=1)
+    office.assign("patient-2", slot=2)
+    assert office.count(ledger.assignment) == 2
+
+
+def test_a_device_is_handed_on_when_that_is_said(office):
+    office.assign()
+    office.assign("patient-2", since=date(2026, 3, 10), reassign=True)
+    hub = office.enroll().begin(START)
+    hub.describe(START)
+    for noon in (START + 17 * HOUR + day * DAY for day in (0, 8, 9, 10)):
+        hub.measure(noon, frame(naive(noon)))
+    office.take_all(hub)
+    assert office.calendar().qualifying_days == 2
+    assert office.calendar("patient-2").qualifying_days == 2
+
+
+def test_readings_that_came_before_enrolment_count_from_its_first_day(office):
+    hub = office.enroll().begin(START)
+    hub.describe(START)
+    hub.measure(START + DAY, frame(naive(START + DAY)))
+    office.take_all(hub)
+    office.assign()
+    assert office.calendar().qualifying_days == 1

@@ -1,0 +1,441 @@
+import asyncio
+import json
+import ssl
+from contextlib import AsyncExitStack, suppress
+
+import pytest
+from structlog.testing import capture_logs
+
+from uplink.forwarder import Forwarder, Pace, Route
+from uplink.keys import X25519, OpeningKey, Signer
+from uplink.mqtt import Broker, Connection, tls_context
+from uplink.outbox import Outbox
+from uplink.records import EpochStart
+from uplink.seal import open_epoch, sign_receipt, verify_key_record
+from uplink.wire import Receipt, Refusal, decode_message, encode_message
+
+HUB = "hub-1"
+RECORDS, RECEIPTS, STATUS = (
+    f"vitalpost/v1/{HUB}/{leaf}" for leaf in ("records", "receipts", "status")
+)
+START = EpochStart(bytes(16), 0, 0, 0, "vitalpost 0")
+SOON = Pace(silence_s=0.3, first_retry_s=0.3, longest_reconnect_s=0.2, first_reconnect_s=0.05)
+DEADLINE_S = 20
+
+
+class Office:
+    """What the backend is to a hub: opens what arrives, and receipts it while it `answers`."""
+
+    def __init__(self, broker):
+        self.broker = broker
+        self.signer = Signer.generate()
+        self.hub_signer = Signer.generate()
+        self.opening_key = OpeningKey.generate(X25519)
+        self.answers = True
+        self.messages = []
+        self.parked = []
+        self.keys = {}
+        self.ledger = {}
+        self.statuses = []
+        self._changed = asyncio.Event()
+
+    async def open(self):
+        self.link = await Connection.open(self.broker, self._hear)
+        await self.link.subscribe("vitalpost/v1/+/records")
+        await self.link.subscribe("vitalpost/v1/+/status")
+        return self
+
+    async def close(self):
+        await self.link.close()
+
+    async def until(self, is_so):
+        async with asyncio.timeout(DEADLINE_S):
+            while not is_so():
+                self._changed.clear()
+                await self._changed.wait()
+
+    async def say(self, receipt, signer=None, *, is_retained=False):
+        data = (
+            receipt if isinstance(receipt, bytes) else sign_receipt(receipt, signer or self.signer)
+        )
+        await self.link.publish(RECEIPTS, data, is_retained=is_retained)
+
+    def receipt(self, runs):
+        stored, unknown = {}, []
+        for run in runs:
+            if run.kid not in self.keys:
+                unknown.append(run.kid)
+                self.parked.append(run)
+                continue
+            key = self.keys[run.kid]
+            for sequence, sealed in enumerate(run.sealed, run.first):
+                self.ledger[run.kid, sequence] = key.open(sequence, sealed)
+            stored.setdefault(run.kid, []).append((run.first, run.first + len(run.sealed) - 1))
+        return Receipt(HUB, 1_790_000_000_000, stored, unknown=unknown)
+
+    def _hear(self, message):
+        if message.topic == STATUS:
+            self.statuses.append(message)
+        else:
+            self._read(decode_message(message.payload).items)
+        self._changed.set()
+
+    def _read(self, items):
+        self.messages.append(items)
+        runs = [item for item in items if not isinstance(item, bytes)]
+        for data in items:
+            if isinstance(data, bytes):
+                record = verify_key_record(data, self.hub_signer.public())
+                self.keys[record.kid] = self.opening_key.open_key(record)
+                runs += self.parked
+                self.parked = []
+        if self.answers:
+            self.link.publish(RECEIPTS, sign_receipt(self.receipt(runs), self.signer))
+
+
+class Hub:
+    """A real outbox and a forwarder; `measure` seals and keeps readings."""
+
+    def __init__(self, outbox, office, broker, pace, steps, **route):
+        self.outbox = outbox
+        self.office = office
+        self.written = {}
+        self.forwarder = Forwarder(
+            outbox,
+            Route(broker, [office.signer.public()], software="vitalpost 0", **route),
+            journal=steps.append,
+            pace=pace,
+        )
+        self.standing = self.forwarder.standing
+        self.counts = self.standing.counts
+
+    async def begin_epoch(self):
+        self.epoch, key_record = open_epoch(
+            HUB, self.office.hub_signer, self.office.opening_key.public(), START
+        )
+        await self.outbox.begin_epoch(self.epoch.kid, key_record)
+        return self.epoch.kid
+
+    async def measure(self, readings=1):
+        plaintexts = [b"reading %d" % number + bytes(70) for number in range(readings)]
+        rows = [self.epoch.seal(plaintext) for plaintext in plaintexts]
+        await self.outbox.append(self.epoch.kid, rows)
+        for (sequence, _), plaintext in zip(rows, plaintexts, strict=True):
+            self.written[self.epoch.kid, sequence] = plaintext
+        self.forwarder.new_rows()
+
+    async def until(self, is_so):
+        async with asyncio.timeout(DEADLINE_S):
+            while not is_so():  # noqa: ASYNC110  a condition, of which the forwarder tells nobody
+                await asyncio.sleep(0.002)
+
+    async def until_delivered(self):
+        await self.until(lambda: self.counts["released"] == len(self.written))
+        assert self.outbox.depth == 0
+        assert self.office.ledger == self.written
+
+    async def settled(self):
+        """All that the office said so far has been looked at."""
+        before = self.counts["malformed"]
+        await self.office.say(b"end of what was said")
+        await self.until(lambda: self.counts["malformed"] > before)
+
+
+@pytest.fixture
+async def stand(tmp_path, broker, authority):
+    class Stand:
+        def __init__(self):
+            self.broker = broker
+            self.steps = []
+
+        def as_client(self, name):
+            tls = tls_context(authority.certificate, *authority.issue(name))
+            return Broker(broker.host, broker.port, name, tls)
+
+        async def office(self):
+            office = await Office(self.as_client("backend")).open()
+            stack.push_async_callback(office.close)
+            return office
+
+        async def hub(self, office, pace=SOON, is_running=True, **route):
+            outbox = await Outbox.open(
+                tmp_path / "outbox.db", quota_bytes=1 << 24, journal=self.steps.append
+            )
+            stack.push_async_callback(outbox.close)
+            hub = Hub(outbox, office, self.as_client(HUB), pace, self.steps, **route)
+            await hub.begin_epoch()
+            if is_running:
+                self.start(hub)
+            return hub
+
+        def start(self, hub):
+            task = asyncio.create_task(hub.forwarder.run())
+            stack.push_async_callback(ended, task)
+            return task
+
+    async with AsyncExitStack() as stack:
+        yield Stand()
+
+
+async def ended(task):
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+def shape(items):
+    """A message as ("key", …) and (first, last) of its runs."""
+    return [
+        "key" if isinstance(item, bytes) else (item.first, item.first + len(item.sealed) - 1)
+        for item in items
+    ]
+
+
+async def test_a_lone_reading_leaves_at_once_and_its_receipt_releases_it(stand):
+    office = await stand.office()
+    hub = await stand.hub(office)
+    await hub.until(lambda: hub.standing.is_connected)
+    for _ in range(3):
+        await hub.measure()
+        await hub.until_delivered()
+    assert [shape(items) for items in office.messages] == [["key", (1, 1)], [(2, 2)], [(3, 3)]]
+    assert stand.steps == ["committed", "published", "receipted", "released"] * 3
+
+
+async def test_a_backlog_leaves_oldest_first_in_messages_of_bounded_size(stand):
+    office = await stand.office()
+    hub = await stand.hub(office, is_running=False)
+    for _ in range(4):
+        await hub.measure(500)
+        await hub.begin_epoch()
+    stand.start(hub)
+    await hub.until_delivered()
+    runs = [item for items in office.messages for item in items if not isinstance(item, bytes)]
+    order = [(run.kid, run.first) for run in runs]
+    kids = list(dict.fromkeys(kid for kid, _ in order))
+    assert order == sorted(order, key=lambda at: (kids.index(at[0]), at[1]))
+    assert max(len(encode_message(items)) for items in office.messages) < 8000
+    assert hub.counts["published"] < 2000 / 40
+
+
+async def test_every_reading_arrives_although_the_broker_is_killed_while_they_leave(stand):
+    office = await stand.office()
+    hub = await stand.hub(office)
+    await hub.measure(3000)
+    await office.until(lambda: len(office.messages) > 10)
+    stand.broker.kill()
+    await office.link.lost
+    assert len(office.ledger) < 3000
+    await hub.until(lambda: not hub.standing.is_connected)
+    await hub.measure(50)
+    stand.broker.start()
+    await office.open()
+    await hub.until_delivered()
+
+
+async def test_a_silent_office_is_said_and_costs_a_bounded_number_of_messages(stand):
+    office = await stand.office()
+    office.answers = False
+    hub = await stand.hub(office, Pace(silence_s=0.05, first_retry_s=0.05))
+    await hub.measure(3000)
+    await office.until(lambda: len(office.messages) == 16 + 3)
+    last = [shape(items) for items in office.messages]
+    assert last[0][0] == "key"
+    assert last[16:] == [last[0]] * 3
+    await hub.until(lambda: hub.standing.is_office_silent)
+    await office.until(lambda: json.loads(office.statuses[-1].payload)["office_silent"])
+
+    office.answers = True
+    await hub.until_delivered()
+    assert not hub.standing.is_office_silent
+    await office.until(lambda: not json.loads(office.statuses[-1].payload)["office_silent"])
+
+
+async def test_a_new_connection_while_the_office_is_silent_offers_the_oldest_batch_alone(stand):
+    office = await stand.office()
+    office.answers = False
+    hub = await stand.hub(office, Pace(first_reconnect_s=0.05))
+    await hub.measure(1000)
+    await office.until(lambda: len(office.messages) == 16)
+    stand.broker.kill()
+    await office.link.lost
+    stand.broker.start()
+    await office.open()
+    await hub.until(lambda: hub.counts["published"] == 17)
+    await hub.settled()
+    assert hub.counts["published"] == 17
+
+    await office.say(office.receipt(office.messages[0][1:]))
+    office.answers = True
+    await hub.until(lambda: hub.counts["published"] >= 20)
+
+
+async def test_a_record_that_stays_open_while_receipts_come_is_sent_again(stand):
+    office = await stand.office()
+    office.answers = False
+    hub = await stand.hub(office, Pace(first_retry_s=0.2))
+    await hub.measure()
+    await office.until(lambda: len(office.messages) == 1)
+    office.answers = True
+    await hub.measure()
+    await hub.until_delivered()
+    assert [shape(items) for items in office.messages][1:] == [[(2, 2)], [(1, 1)]]
+
+
+async def test_what_the_broker_refuses_stays_and_is_an_alarm(stand):
+    office = await stand.office()
+    with capture_logs() as logs:
+        hub = await stand.hub(
+            office, Pace(first_retry_s=0.02, longest_retry_s=0.02), prefix="elsewhere"
+        )
+        await hub.measure()
+        await hub.until(lambda: hub.counts["publish-refused"] == 3)
+    assert hub.standing.refusal.reason_code == 0x87
+    [said] = [line for line in logs if line["event"] == "publish-refused"]
+    assert (said["log_level"], said["reason_code"]) == ("error", 0x87)
+    assert hub.outbox.depth == 1
+    assert office.messages == []
+
+
+async def test_nobody_listening_is_counted_and_said_once(stand):
+    with capture_logs() as logs:
+        hub = await stand.hub(Office(None), Pace(first_retry_s=0.02, longest_retry_s=0.02))
+        await hub.measure()
+        await hub.until(lambda: hub.counts["no-subscriber"] == 4)
+    assert [line["event"] for line in logs].count("no-subscriber") == 1
+    assert hub.outbox.depth == 1
+
+
+async def test_receipts_that_are_none_are_counted_and_release_nothing(stand):
+    office = await stand.office()
+    office.answers = False
+    hub = await stand.hub(office, Pace())
+    await hub.measure(3)
+    await office.until(lambda: office.messages)
+    kid = hub.epoch.kid
+    good = Receipt(HUB, 1, {kid: [(1, 3)]})
+
+    await office.say(good, is_retained=True)
+    await office.say(good, Signer.generate())
+    altered = bytearray(sign_receipt(good, office.signer))
+    altered[-1] ^= 1
+    await office.say(bytes(altered))
+    await office.say(Receipt("hub-2", 1, {kid: [(1, 3)]}))
+    await office.say(bytes(60_000))
+    await office.say(Receipt(HUB, 1, {kid: [(3, 4)], bytes(16): [(1, 1)]}))
+    await hub.settled()
+
+    assert hub.outbox.depth == 3
+    ignored = ("retained", "forged", "foreign", "malformed", "never-assigned")
+    assert {what: hub.counts[what] for what in ignored} == {
+        "retained": 1,
+        "forged": 2,
+        "foreign": 1,
+        "malformed": 2,
+        "never-assigned": 2,
+    }
+    await office.say(Receipt(HUB, 1, {kid: [(1, 2), (2, 9)]}))
+    await hub.settled()
+    assert (hub.outbox.depth, hub.counts["never-assigned"]) == (1, 3)
+
+
+async def test_a_refused_record_is_said_once_and_the_others_go_on(stand):
+    office = await stand.office()
+    office.answers = False
+    hub = await stand.hub(office, Pace())
+    await hub.measure(3)
+    await office.until(lambda: office.messages)
+    kid = hub.epoch.kid
+    refusal = Receipt(HUB, 1, {kid: [(1, 1), (3, 3)]}, [Refusal(kid, 2, "conflict")])
+    with capture_logs() as logs:
+        for _ in range(2):
+            await office.say(refusal)
+        await hub.settled()
+    [said] = [line for line in logs if line["event"] == "record-refused"]
+    assert (said["log_level"], said["sequence"], said["reason"]) == ("error", 2, "conflict")
+    assert "hint" in said
+    assert (hub.outbox.depth, hub.outbox.quarantined) == (0, 1)
+    await office.until(lambda: json.loads(office.statuses[-1].payload)["quarantined"] == 1)
+
+
+async def test_a_key_record_that_the_office_lost_is_sent_at_once_but_not_twice_an_hour(stand):
+    office = await stand.office()
+    hub = await stand.hub(office, Pace())
+    await hub.measure()
+    await hub.until_delivered()
+    office.keys.clear()
+    await hub.measure()
+    await hub.until_delivered()
+    office.keys.clear()
+    await hub.measure()
+    await office.until(lambda: office.parked)
+    await office.say(Receipt(HUB, 1, unknown=[bytes(16)]))
+    await hub.settled()
+    sent = [shape(items) for items in office.messages]
+    assert sent == [["key", (1, 1)], [(2, 2)], ["key"], [(3, 3)]]
+    assert hub.outbox.depth == 1
+
+
+async def test_the_status_is_small_and_retained_and_a_will_follows(stand):
+    office = await stand.office()
+    hub = await stand.hub(office, is_running=False)
+    task = stand.start(hub)
+    await office.until(lambda: office.statuses)
+    await hub.measure()
+    await hub.until_delivered()
+    await ended(task)
+    await office.until(lambda: len(office.statuses) == 2)
+    first, last = office.statuses
+    assert json.loads(first.payload) == {
+        "state": "connected",
+        "software": "vitalpost 0",
+        "depth": 0,
+        "waiting_s": 0,
+        "quarantined": 0,
+        "office_silent": False,
+        "last_receipt_ms": None,
+    }
+    assert len(first.payload) < 500
+    assert json.loads(last.payload) == {"state": "gone"}
+
+
+async def test_a_broker_that_accepts_and_kicks_is_left_alone_ever_longer(stand, authority):
+    async def kick(reader, writer):
+        await reader.read(1)
+        writer.write(b"\x20\x03\x00\x00\x00")  # CONNACK, success
+        await writer.drain()
+        writer.close()
+
+    ceilings = asyncio.Queue()
+
+    def draw(_low, high):
+        ceilings.put_nowait(high)
+        return 0
+
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(*authority.issue("localhost"))
+    server = await asyncio.start_server(kick, "127.0.0.1", 0, ssl=tls)
+    host, port = server.sockets[0].getsockname()
+    broker = stand.as_client(HUB)
+    hub = Hub(
+        await Outbox.open(authority.folder / "kicked.db", quota_bytes=1 << 20),
+        Office(None),
+        Broker(host, port, HUB, broker.tls),
+        Pace(draw=draw, longest_reconnect_s=8.0),
+        [],
+    )
+    async with server:
+        task = stand.start(hub)
+        assert [await ceilings.get() for _ in range(6)] == [1, 2, 4, 8, 8, 8]
+        await ended(task)
+    await hub.outbox.close()
+
+
+async def test_a_failing_card_ends_the_forwarder(stand):
+    office = await stand.office()
+    hub = await stand.hub(office, is_running=False)
+    await hub.measure()
+    hub.outbox._fault = RuntimeError("as after an I/O error")
+    with pytest.raises(Exception, match="failed before"):
+        await hub.forwarder.run()
+    hub.outbox._fault = None

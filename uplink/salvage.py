@@ -1,0 +1,70 @@
+"""Files of an outbox that cannot be trusted are kept under another name, never overwritten."""
+
+from __future__ import annotations
+
+import os
+from itertools import count
+from pathlib import Path
+from typing import NamedTuple
+
+from uplink.wal import scan
+
+_LOG = "-wal"
+_FILES = ("", _LOG, "-journal")
+
+
+class Loss(NamedTuple):
+    """What was found damaged: files, log-frames, key-records or rows, and how many of it at most.
+
+    `kept_as` is the name of what was set aside, in the outbox's folder.
+    """
+
+    what: str
+    amount: int
+    kept_as: str = ""
+
+
+def keep_damaged_log(path: Path, page_bytes: int) -> Loss | None:
+    """Copy the log of the database at `path` if SQLite would drop commits of it."""
+    log = _beside(path, _LOG)
+    if not log.exists():
+        return None
+    if not path.exists() or not path.stat().st_size:
+        return set_aside(path)  # SQLite deletes the log of an empty database
+    data = log.read_bytes()
+    lost = scan(data, page_bytes).lost
+    if not lost:
+        return None
+    kept = _free_name(log, ("",))
+    with kept.open("xb") as copy:
+        copy.write(data)
+        os.fsync(copy.fileno())
+    _sync_folder(path)
+    return Loss("log-frames", lost, kept.name)
+
+
+def set_aside(path: Path) -> Loss:
+    """Rename the database at `path` and its log, so that under the new name they still belong."""
+    kept = _free_name(path, _FILES)
+    for ending in _FILES:
+        if _beside(path, ending).exists():
+            _beside(path, ending).rename(_beside(kept, ending))
+    _sync_folder(path)
+    return Loss("files", 1, kept.name)
+
+
+def _free_name(path: Path, endings: tuple[str, ...]) -> Path:
+    names = (_beside(path, f".damaged-{number}") for number in count(1))
+    return next(n for n in names if not any(_beside(n, ending).exists() for ending in endings))
+
+
+def _beside(path: Path, ending: str) -> Path:
+    return path.with_name(f"{path.name}{ending}")
+
+
+def _sync_folder(path: Path) -> None:
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
