@@ -172,11 +172,14 @@ def judge(
 
 def local_date(judgement: Judgement, zone: ZoneInfo) -> date | None:
     """Return the one local date in which every candidate lies wholly, or None."""
-    dates = {
-        datetime.fromtimestamp(end // 1000, UTC).astimezone(zone).date()
-        for candidate in judgement.candidates
-        for end in candidate
-    }
+    try:
+        dates = {
+            datetime.fromtimestamp(end // 1000, UTC).astimezone(zone).date()
+            for candidate in judgement.candidates
+            for end in candidate
+        }
+    except (ValueError, OverflowError):  # beyond the year 9999
+        return None
     return dates.pop() if len(dates) == 1 else None
 
 

@@ -13,7 +13,6 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 MONTH = Path(__file__).parent / "scripts" / "month.toml"
-SPREAD = 6  # mm[Hg] and beats: how far one scripted value strays from the next
 
 
 class Cuff(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -25,14 +24,12 @@ class Cuff(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     drift_ppm: int = 0
     kind: Literal["ua-651ble", "clockless"] = "ua-651ble"
 
-    @property
-    def bonds(self) -> bool:
-        """Whether it is paired; the clockless cuff is as simple as can be."""
-        return self.kind != "clockless"
-
 
 class Measure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A habit: measured at this wall time on these days. `failed` gives a record of NaNs."""
+    """A habit: measured at this wall time on these days. `failed` gives a record of NaNs.
+
+    Values stray by up to `spread`; without one every day gives the same.
+    """
 
     at: str
     days: list[int]
@@ -40,6 +37,7 @@ class Measure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     diastolic: int = 0
     mean: int = 0
     pulse: int = 0
+    spread: int = 0
     failed: bool = False
 
 
@@ -107,7 +105,7 @@ class Script(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         for habit in self.measure:
             for day in habit.days:
                 values = {
-                    name: getattr(habit, name) + dice.randint(-SPREAD, SPREAD)
+                    name: getattr(habit, name) + dice.randint(-habit.spread, habit.spread)
                     for name in ("systolic", "diastolic", "mean", "pulse")
                 }
                 events.append(Event(self.instant(day, habit.at), habit, values))

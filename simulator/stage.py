@@ -51,7 +51,7 @@ address = "{address}"
 maker = "{maker}"
 model = "{model}"
 serial = "{serial}"
-bond = {bond}
+bond = true
 """
 BACKEND_TOML = """\
 [ledger]
@@ -127,7 +127,6 @@ class Stage:
             "maker": cuff.maker,
             "model": cuff.model,
             "serial": cuff.serial,
-            "bond": str(cuff.bonds).lower(),
         }
         (self.folder / "gateway.toml").write_text(GATEWAY_TOML.format(**facts))
         (self.folder / "hub").mkdir()

@@ -106,7 +106,7 @@ def test_any_record_that_the_hub_sealed(office, hub, plaintexts):
 
 
 @settings(meets, max_examples=20)
-@given(plaintexts=st.lists(fields.map(cbor2.dumps), min_size=30, max_size=60))
+@given(plaintexts=st.lists(fields.map(cbor2.dumps), min_size=10, max_size=40))
 def test_any_ledger_can_be_verified(tmp_path_factory, plaintexts):
     office = Office(tmp_path_factory.mktemp("office"))
     hub = office.enroll().begin(START)

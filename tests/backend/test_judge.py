@@ -188,6 +188,12 @@ def test_days_of_23_and_25_hours_end_at_local_midnight():
             assert local_date(judged, NEW_YORK) == day
 
 
+def test_what_lies_beyond_the_calendar_is_of_no_day():
+    for instant in (utc(9999, 12, 31, 23), 10**17, -(10**17)):
+        judged = Judgement(Method.DEVICE_CORRECTED, (Interval(instant, instant),))
+        assert local_date(judged, ZoneInfo("Pacific/Kiritimati")) is None
+
+
 def test_a_repeat_changes_nothing():
     measured = utc(2026, 3, 2, 13)
     facts = [fact(measured + MINUTE, naive(measured + MINUTE))]

@@ -27,7 +27,7 @@ steps = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(hubs=st.lists(steps, min_size=1, max_size=2), seed=st.randoms(use_true_random=False))
 def test_in_whatever_order_facts_come_each_reading_is_judged_by_all_in_its_reach(
     tmp_path_factory, hubs, seed
