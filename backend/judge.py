@@ -11,7 +11,7 @@ All times are milliseconds; device times are naive and counted as if they were U
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from enum import StrEnum
@@ -106,7 +106,7 @@ class _Offset(NamedTuple):
     is_set: bool
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Stretch:
     """A time in which one offset was in force, up to drift; the ends are the widest possible."""
 
@@ -150,15 +150,18 @@ def judge(
     if device_time is not None:
         offsets = [o for f in clock_facts if (o := _offset(f, anchors_by_boot))]
         offsets += [_offset_of_live(device_time, at) for _, at in live]
-        found = list(_candidates(device_time, offsets, arrived_ms))
-        found = [c for c in found if c.measured.to_ms >= enrolled_ms] or found
+        stretches = _stretches(offsets)
+        found = _candidates(stretches, device_time, arrived_ms, enrolled_ms)
         if len(found) > 1:
-            newer = [
-                other
+            earlier_ms = arrived_ms - SESSION_MS
+            handed_over = [
+                _candidates(stretches, other.device_time, other.arrived_ms, enrolled_ms)
                 for other in delivered
-                if other.device_time > device_time and other.arrived_ms < arrived_ms - SESSION_MS
+                if other.device_time > device_time and other.arrived_ms < earlier_ms
             ]
-            found = [c for c in found if not _passed_over(c.stretch, newer)] or found
+            # Only what can have been measured in one stretch alone says anything of that stretch.
+            passed = {only[0].stretch for only in handed_over if len(only) == 1}
+            found = [c for c in found if c.stretch not in passed] or found
         if found:
             intervals = sorted({candidate.measured for candidate in found})
             return Judgement(Method.DEVICE_CORRECTED, tuple(intervals))
@@ -257,44 +260,41 @@ def _agrees(before: _Offset, after: _Offset) -> bool:
 
 
 def _candidates(
-    device_time: datetime, offsets: Sequence[_Offset], arrived_ms: int
-) -> Iterator[_Candidate]:
-    for stretch in _stretches(offsets):
-        if measured := _measured_in(stretch, device_time, arrived_ms):
-            yield _Candidate(stretch, measured)
-
-
-def _passed_over(stretch: _Stretch, newer: Iterable[Delivered]) -> bool:
-    """Whether a session handed over what was measured later in this stretch, and not this one."""
-    return any(_measured_in(stretch, other.device_time, other.arrived_ms) for other in newer)
-
-
-def _measured_in(stretch: _Stretch, device_time: datetime, arrived_ms: int) -> Interval | None:
-    """When, if it was in this stretch; it cannot have been after it arrived."""
-    measured = _measured(_device_ms(device_time), stretch.found)
-    in_force = measured.to_ms >= stretch.from_ms and measured.from_ms <= stretch.to_ms
-    if not in_force or measured.from_ms > arrived_ms:
-        return None
-    return Interval(measured.from_ms, min(measured.to_ms, arrived_ms))
+    stretches: Iterable[_Stretch], device_time: datetime, arrived_ms: int, enrolled_ms: int
+) -> list[_Candidate]:
+    """When it was measured, by each stretch in which that can have been, before it arrived."""
+    found = []
+    for stretch in stretches:
+        measured = _measured(_device_ms(device_time), stretch.found)
+        in_force = measured.to_ms >= stretch.from_ms and measured.from_ms <= stretch.to_ms
+        if in_force and measured.from_ms <= arrived_ms:
+            within = Interval(measured.from_ms, min(measured.to_ms, arrived_ms))
+            found.append(_Candidate(stretch, within))
+    return [c for c in found if c.measured.to_ms >= enrolled_ms] or found
 
 
 def _measured(shown: int, found: Sequence[_Offset]) -> Interval:
-    """UTC of a device time by the findings next to it, before and after.
+    """UTC of a device time, by every finding next to which it puts the reading.
 
-    Both are taken: a clock may have been moved between them by less than the drift that is allowed.
+    Mostly the one before and the one after. Between them the clock may have been moved by less than
+    the drift that is allowed, so what each of them says is possible.
     """
-    nearest: list[Interval] = []
-    for offset in found:
-        by_this = Interval(
-            shown + offset.offset.from_ms, shown + offset.offset.to_ms + DEVICE_RESOLUTION_MS
-        )
-        if offset.at.from_ms <= by_this.to_ms:
-            nearest = [by_this.widen(_drift(by_this.to_ms - offset.at.from_ms, DEVICE_DRIFT_PPM))]
-        else:
-            apart = offset.at.to_ms - by_this.from_ms
-            nearest.append(by_this.widen(_drift(apart, DEVICE_DRIFT_PPM)))
-            break
-    return Interval(min(at.from_ms for at in nearest), max(at.to_ms for at in nearest))
+    befores: list[float] = [float("-inf"), *(offset.at.from_ms for offset in found)]
+    afters: list[float] = [*(offset.at.to_ms for offset in found[1:]), float("inf")]
+    said = [
+        by_this
+        for offset, before, after in zip(found, befores, afters, strict=False)
+        if before <= (by_this := _measured_by(shown, offset)).to_ms and by_this.from_ms <= after
+    ]
+    return Interval(min(by.from_ms for by in said), max(by.to_ms for by in said))
+
+
+def _measured_by(shown: int, found: _Offset) -> Interval:
+    by_this = Interval(
+        shown + found.offset.from_ms, shown + found.offset.to_ms + DEVICE_RESOLUTION_MS
+    )
+    apart = max(found.at.to_ms - by_this.from_ms, by_this.to_ms - found.at.from_ms)
+    return by_this.widen(_drift(apart, DEVICE_DRIFT_PPM))
 
 
 def _drift(apart_ms: int, ppm: int) -> int:

@@ -100,7 +100,7 @@ class Hub:
         self.outbox = outbox
         self.office = office
         self.written = {}
-        self.marks = 0
+        self.marks = 1_000
         self.forwarder = Forwarder(
             outbox,
             Route(broker, [office.signer.public()], software="vitalpost 0", **route),
