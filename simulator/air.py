@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
 from functools import partial
-from typing import Any, TypeVar
 
 from bumble.controller import Controller
 from bumble.device import Device, DeviceConfiguration
@@ -20,8 +18,6 @@ from bumble.host import Host
 from bumble.link import LocalLink
 from bumble.ll import AdvertisingPdu, TerminateInd
 from bumble.transport.common import AsyncPipeSink, StreamPacketSink, StreamPacketSource
-
-T = TypeVar("T")
 
 
 class Chip(Controller):
@@ -119,17 +115,3 @@ def break_links(central: Controller) -> None:
         if connection.role == Role.CENTRAL:
             connection.send_ll_control_pdu(TerminateInd(reason))
             central.on_le_disconnected(connection, reason)
-
-
-async def apart(operation: Coroutine[Any, Any, T]) -> T:
-    """Await one of Bumble's operations so that a cancellation always ends it.
-
-    Bumble is full of wait_for, which in Python 3.11 swallows a cancellation that comes together
-    with the result.
-    """
-    task = asyncio.create_task(operation)
-    try:
-        await asyncio.wait([task])
-    finally:
-        task.cancel()
-    return task.result()

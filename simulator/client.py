@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Awaitable
 from contextlib import suppress
 from typing import Any, ClassVar, TypeVar
 
@@ -21,7 +21,6 @@ from bumble.gatt_client import Client as GattClient
 from bumble.hci import HCI_LE_Create_Connection_Cancel_Command
 
 from simulator.adapter import Adapter, bleak_errors, to_text
-from simulator.air import apart
 
 MTU = 517  # what BlueZ asks for
 
@@ -75,11 +74,8 @@ class Client(BaseBleakClient):
             raise BleakDeviceNotFoundError(self.address, "no scan has seen it")
         attempt = asyncio.ensure_future(host.connect(seen.details))
         try:
-            with bleak_errors():
-                return await asyncio.shield(attempt)
+            return await self._do(attempt)
         except asyncio.CancelledError:
-            if attempt.cancelled():
-                raise BleakError("the radio went away") from None
             with suppress(BaseBumbleError):
                 await host.send_sync_command(HCI_LE_Create_Connection_Cancel_Command())
                 await (await attempt).disconnect()
@@ -160,11 +156,14 @@ class Client(BaseBleakClient):
     def _gatt(self) -> GattClient:
         return self._link.gatt_client
 
-    async def _do(self, operation: Coroutine[Any, Any, T]) -> T:
-        """Bumble cancels what is pending when the link drops; here that is an error."""
+    async def _do(self, operation: Awaitable[T]) -> T:
+        """Bumble cancels what is pending when the link drops; here that is an error.
+
+        Who gives up leaves it running, as BlueZ does: the next request must not get its answer.
+        """
         try:
             with bleak_errors():
-                return await apart(operation)
+                return await asyncio.shield(operation)
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if task and task.cancelling():

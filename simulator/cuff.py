@@ -18,7 +18,7 @@ from typing import ClassVar
 from bumble.device import Connection, Device
 
 from simulator import frames, gatt
-from simulator.air import Air, apart
+from simulator.air import Air
 from simulator.clock import DeviceClock, ScriptClock
 
 SECOND_NS = 1_000_000_000
@@ -97,9 +97,11 @@ class Cuff:
 
     async def run(self) -> None:
         """Be a cuff until cancelled."""
-        await self._device.power_on()
+        # Shielded: wait_for, inside Bumble, swallows a cancellation that comes with its result
+        # (Python 3.11), and a command that is cancelled leaves Bumble's host confused.
+        await asyncio.shield(self._device.power_on())
         while True:
-            await apart(self._settle())
+            await asyncio.shield(self._settle())
             with suppress(TimeoutError):
                 async with asyncio.timeout(POLL_S):
                     await self._changed.wait()
@@ -203,23 +205,22 @@ class Cuff:
             visit.delivery = asyncio.create_task(self._deliver(visit))
 
     async def _deliver(self, visit: Visit) -> None:
-        """Indicate until nothing is left, then leave; what was not confirmed stays."""
+        """Indicate until nothing is left, then leave; what is not confirmed stays."""
         with suppress(TimeoutError):  # a silent hub: the ATT transaction failed
-            while True:
-                while self.memory:
+            while self._visit is visit:
+                while self._visit is visit and self.memory:
                     record = self.memory[0]
                     # Forced: Bumble returns as if confirmed where the hub has just unsubscribed.
-                    await apart(
-                        self._device.indicate_subscriber(
-                            visit.connection, self._measurement, record.frame, force=True
-                        )
+                    await self._device.indicate_subscriber(
+                        visit.connection, self._measurement, record.frame, force=True
                     )
                     self._confirm(record)
                 await asyncio.sleep(LINGER_S)
                 if not self.memory:
                     break
-        self._off_at_ns = None
-        self._note()
+        if self._visit is visit:
+            self._off_at_ns = None
+            self._note()
 
     def _confirm(self, record: Record) -> None:
         self._log("confirmed", frame=record.frame.hex())

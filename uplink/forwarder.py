@@ -67,7 +67,7 @@ class Forwarder:
         self._inbox: deque[Message] = deque(maxlen=INBOX_MESSAGES)
         self._announced: set[bytes] = set()
         self._key_record_at: dict[bytes, float] = {}
-        self._waiting_since = 0.0
+        self._waiting_since = now()
         self._said: tuple[bool, ...] = ()
         self._say_at = inf
 

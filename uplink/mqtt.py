@@ -29,6 +29,7 @@ REFUSED = 0x80  # MQTT 5.0, 2.4: reason codes from here up are failures
 USER_TIMEOUT_MS = 20_000
 CLOSE_S = 2.0
 CHECK_S = 60.0
+TLS_HINT = "Check this hub's date and certificate, and that the broker's authority issued it."
 
 
 class ResumingContext(ssl.SSLContext):
@@ -156,7 +157,8 @@ class Connection:
         try:
             await asyncio.shield(connecting)
         except OSError as error:
-            raise BrokerUnreachable(broker.endpoint, str(error)) from error
+            hint = TLS_HINT if isinstance(error, ssl.SSLError) else ""
+            raise self._unreachable(str(error), hint) from error
         except asyncio.CancelledError:
             connecting.add_done_callback(self._drop_late)
             raise
@@ -169,7 +171,7 @@ class Connection:
         client = self._client
         sock = client.socket()
         if not isinstance(sock, ssl.SSLSocket):
-            raise BrokerUnreachable(self._broker.endpoint, "closed after the handshake")
+            raise self._unreachable("closed after the handshake", TLS_HINT)
         client.on_connect = lambda _c, _u, _flags, reason, _p: self._answer(0, reason)
         client.on_disconnect = self._on_disconnect
         client.on_publish = lambda _c, _u, mid, reason, _p: self._answer(mid, reason)
@@ -218,7 +220,7 @@ class Connection:
         elif self.lost.done():
             raise self.lost.result()
         else:
-            raise BrokerUnreachable(self._broker.endpoint, f"silent for {timeout_s:g} s")
+            raise self._unreachable(f"silent for {timeout_s:g} s")
 
     def _want_write(self, _c: Client, _u: Any, sock: Any) -> None:
         self._loop.add_writer(sock, self._client.loop_write)
@@ -235,7 +237,9 @@ class Connection:
         if flags.is_disconnect_packet_from_server and reason.value >= REFUSED:
             self._end(BrokerRefused(reason.value, "disconnected by the broker"))
         else:
-            self._end(BrokerUnreachable(self._broker.endpoint, "the connection was lost"))
+            # TLS 1.3 tells of a refused certificate only after the handshake.
+            hint = TLS_HINT if 0 in self._answers else ""
+            self._end(self._unreachable("the connection was lost", hint))
 
     def _end(self, why: BrokerUnreachable | BrokerRefused) -> None:
         if self._check_timer:
@@ -250,11 +254,16 @@ class Connection:
         if sock := self._client.socket():
             self._ignore(sock)
             sock.close()
-        self._end(BrokerUnreachable(self._broker.endpoint, what))
+        self._end(self._unreachable(what))
 
     def _drop_late(self, connecting: asyncio.Future[Any]) -> None:
         connecting.exception()
         self._drop("given up")
+
+    def _unreachable(self, what: str, hint: str = "") -> BrokerUnreachable:
+        error = BrokerUnreachable(self._broker.endpoint, what)
+        error.hint = hint or error.hint
+        return error
 
     def _ignore(self, sock: Any) -> None:
         self._loop.remove_reader(sock)

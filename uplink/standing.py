@@ -36,20 +36,21 @@ class Standing:
         self._silence_s = silence_s
         self._silence: asyncio.TimerHandle | None = None
         self._on_change = on_change
-        self._trouble = ""
+        self._trouble_code: int | None = None
         self._answer_code = 0
 
     def connected(self) -> None:
         """The broker has taken this hub."""
         self.is_connected = True
-        self._trouble = ""
+        self._trouble_code = None
         log.info("broker-reached")
 
     def disconnected(self, trouble: BrokerUnreachable | BrokerRefused) -> None:
         """The connection ended, or none came about."""
         self.is_connected = False
-        if self._trouble != str(trouble):
-            self._trouble = str(trouble)
+        code = trouble.reason_code if isinstance(trouble, BrokerRefused) else 0
+        if code != self._trouble_code:
+            self._trouble_code = code
             log.warning("broker-not-reached", fault=str(trouble), hint=trouble.hint)
 
     def published(self, acknowledged: asyncio.Future[int]) -> None:

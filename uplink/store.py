@@ -130,21 +130,21 @@ class Store:
         """The oldest rows behind the cursor."""
         picked: list[tuple[Epoch, int, bytes]] = []
         damaged = []
-        kids: set[bytes] = set()
-        size = 0
+        epoch, epochs, size = None, 0, 0
         with closing(self._select("id > ? ORDER BY id", (after,))) as rows:
             for row, crc, sealed in rows:
                 if row in self._quarantine or row in self._released:
                     continue
-                epoch = self._epochs[row >> 32]
+                if not epoch or row >> 32 != epoch.number:
+                    epoch = self._epochs[row >> 32]
+                    epochs += 1
                 if not epoch.holds(row, crc, sealed):
                     damaged.append(row)
                     continue
                 size += len(sealed)
-                kids.add(epoch.kid)
-                if picked and (len(picked) == limit_records or size > limit_bytes):
+                if len(picked) == limit_records or epochs > EPOCHS_IN_BATCH:
                     break
-                if len(kids) > EPOCHS_IN_BATCH:
+                if picked and size > limit_bytes:
                     break
                 picked.append((epoch, row, sealed))
         self._set_apart(damaged, "damaged")

@@ -1,23 +1,29 @@
-"""A hub that dies of `kill -9` at the n-th time it reaches a step: SETTINGS STEP N."""
+"""A hub that dies of `kill -9` at one step of a record's way: SETTINGS STEP OF.
+
+OF is `clock`, the read of the cuff's clock with which a session begins, or `reading`: then it is
+the step of the reading itself, all steps before it having been taken.
+"""
 
 import asyncio
 import os
 import signal
 import sys
-from collections import Counter
 from pathlib import Path
 
 from gateway import log
 from gateway.app import run
 from gateway.config import load_settings
 
+WAY = ("captured", "sealed", "committed", "published", "receipted", "released")
 
-def main(settings, step, times):
-    reached = Counter()
+
+def main(settings, step, of):
+    taken = []
 
     def die_there(name):
-        reached[name] += 1
-        if name == step and reached[name] == times:
+        if of == "reading" and name == WAY[len(taken) % len(WAY)]:
+            taken.append(name)
+        if name == step and (of == "clock" or name in taken):
             os.kill(os.getpid(), signal.SIGKILL)
 
     log.configure()
@@ -25,4 +31,4 @@ def main(settings, step, times):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+    main(*sys.argv[1:])

@@ -7,7 +7,7 @@ import pytest
 from tests.fakes.broker import MosquittoBroker
 from tests.fakes.pki import Authority
 from uplink.errors import BrokerUnreachable
-from uplink.mqtt import Broker, Connection, tls_context
+from uplink.mqtt import TLS_HINT, Broker, Connection, tls_context
 
 
 def as_client(broker, authority, name, **settings):
@@ -158,7 +158,7 @@ async def test_only_tls_1_3_with_a_certificate_of_ours_gets_in(broker, authority
     assert isinstance(old.value.__cause__, ssl.SSLError)
 
     stranger = Authority(tmp_path)
-    with pytest.raises(BrokerUnreachable):
+    with pytest.raises(BrokerUnreachable) as rejected:
         await Listener().open(
             Broker(
                 broker.host,
@@ -170,6 +170,7 @@ async def test_only_tls_1_3_with_a_certificate_of_ours_gets_in(broker, authority
     with pytest.raises(BrokerUnreachable) as impostor:
         await Listener().open(as_client(broker, stranger, "hub-1"))
     assert isinstance(impostor.value.__cause__, ssl.SSLCertVerificationError)
+    assert {old.value.hint, rejected.value.hint, impostor.value.hint} == {TLS_HINT}
 
 
 async def test_a_broker_that_never_answers_is_given_up(authority):

@@ -6,7 +6,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from contextlib import suppress
+from contextlib import closing, suppress
 from hashlib import shake_128
 from pathlib import Path
 
@@ -251,8 +251,11 @@ async def test_one_process_at_a_time(outbox, path):
     with pytest.raises(OutboxLocked):
         await Outbox.open(path, quota_bytes=QUOTA)
     assert not path.with_name("outbox.db-shm").exists()
-    with pytest.raises(sqlite3.OperationalError, match="locked"):
-        sqlite3.connect(path, timeout=0).execute("SELECT * FROM record")
+    with (
+        closing(sqlite3.connect(path, timeout=0)) as reader,
+        pytest.raises(sqlite3.OperationalError, match="locked"),
+    ):
+        reader.execute("SELECT * FROM record")
     await outbox.append(KID, rows(1, 1))
 
 
