@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from simulator import report, script
-from simulator.demo import folder_on_disk
 from simulator.stage import PATIENT, Stage
 
 STEPS = (
@@ -28,9 +27,9 @@ MORTAL_HUB = Path(__file__).parent.parent / "fakes" / "mortal_hub.py"
 
 
 @pytest.fixture
-async def stage():
+async def stage(tmp_path):
     month = script.load(script.MONTH)
-    async with Stage(month, folder_on_disk()) as stage:
+    async with Stage(month, tmp_path) as stage:
         stage.at(month.instant(1, "07:00"))
         await stage.install()
         yield stage
