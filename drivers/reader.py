@@ -34,7 +34,7 @@ _SPECIALS = {
 
 
 class Reader:
-    """Reads `frame` from its first byte on; every method but `rest` moves on or raises."""
+    """Reads `frame` from its first byte on; every method moves on or raises."""
 
     def __init__(self, frame: bytes) -> None:
         self._frame = frame
@@ -43,10 +43,6 @@ class Reader:
     def uint(self, size: int, order: Literal["little", "big"] = "little") -> int:
         """An unsigned integer of `size` bytes."""
         return int.from_bytes(self._take(size), order)
-
-    def sint(self, size: int) -> int:
-        """A little-endian two's complement integer of `size` bytes."""
-        return int.from_bytes(self._take(size), "little", signed=True)
 
     def sfloat(self) -> Decimal | Special:
         """A 16-bit SFLOAT with mantissa and exponent as sent, so that 120 and 120.0 stay apart."""
@@ -73,10 +69,6 @@ class Reader:
         if 0 < year < FIRST_YEAR:
             raise DecodeError("a reserved year", self._frame, start)
         return time if year and month and day else None
-
-    def rest(self) -> bytes:
-        """Everything that is left, which may be nothing."""
-        return self._take(len(self._frame) - self._at)
 
     def end(self) -> None:
         """Refuse a frame that goes on."""

@@ -17,14 +17,11 @@ from typing import ClassVar, NamedTuple, Protocol
 
 from drivers.errors import DecodeError
 
-SPI_VERSION = 1
-
 
 class Metric(IntEnum):
     """What was observed: `MDC_*` reference id and context-free code (ISO/IEEE 11073-10101)."""
 
     MDC_PULS_RATE_NON_INV = 149546
-    MDC_PRESS_BLD_NONINV = 150020
     MDC_PRESS_BLD_NONINV_SYS = 150021
     MDC_PRESS_BLD_NONINV_DIA = 150022
     MDC_PRESS_BLD_NONINV_MEAN = 150023

@@ -49,6 +49,8 @@ class Adapter:
         self._device = device = Device.with_hci("hub", Address(self._address), *self._transport)
         device.keystore = self.keys
         device.pairing_config_factory = lambda _: JUST_WORKS
+        # Bumble does it too, but not where a command's answer came in the same breath.
+        self._transport.source.terminated.add_done_callback(lambda _: device.on_flush())
         with bleak_errors():
             await device.power_on()
 

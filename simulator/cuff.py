@@ -48,6 +48,7 @@ class Visit:
     clock_by_ns: int
     has_set_clock: bool
     is_subscribed: bool = False
+    is_over: bool = False
     delivery: asyncio.Task[None] | None = None
 
     def end(self) -> None:
@@ -75,6 +76,7 @@ class Cuff:
         self.name = self.prefix + address.replace(":", "")[-6:]
         self.clock = DeviceClock(script, DEFAULT_DATE, ppm)
         self.memory: deque[Record] = deque()
+        self.powered = asyncio.Event()
         self.visited = asyncio.Event()  # set while a hub is connected
         self.idle = asyncio.Event()  # set while none is and the memory is empty
         self._delivered: deque[Record] = deque(maxlen=0 if self.is_live_only else MEMORY_SIZE)
@@ -100,6 +102,7 @@ class Cuff:
         # Shielded: wait_for, inside Bumble, swallows a cancellation that comes with its result
         # (Python 3.11), and a command that is cancelled leaves Bumble's host confused.
         await asyncio.shield(self._device.power_on())
+        self.powered.set()
         while True:
             await asyncio.shield(self._settle())
             with suppress(TimeoutError):
@@ -162,7 +165,7 @@ class Cuff:
         if self._off_at_ns is not None and self._script.boottime_ns() >= self._off_at_ns:
             self._off_at_ns = None
         is_on = self._off_at_ns is not None
-        if self._visit and not is_on:
+        if self._visit and (self._visit.is_over or not is_on):
             await self._visit.connection.disconnect()
         elif not self._visit and is_on != self._device.is_advertising:
             await (self._device.start_advertising() if is_on else self._device.stop_advertising())
@@ -207,7 +210,7 @@ class Cuff:
     async def _deliver(self, visit: Visit) -> None:
         """Indicate until nothing is left, then leave; what is not confirmed stays."""
         with suppress(TimeoutError):  # a silent hub: the ATT transaction failed
-            while self._visit is visit:
+            while self._visit is visit and not visit.is_over:
                 while self._visit is visit and self.memory:
                     record = self.memory[0]
                     # Forced: Bumble returns as if confirmed where the hub has just unsubscribed.
@@ -216,11 +219,9 @@ class Cuff:
                     )
                     self._confirm(record)
                 await asyncio.sleep(LINGER_S)
-                if not self.memory:
-                    break
-        if self._visit is visit:
-            self._off_at_ns = None
-            self._note()
+                visit.is_over = not self.memory
+        visit.is_over = True
+        self._note()
 
     def _confirm(self, record: Record) -> None:
         self._log("confirmed", frame=record.frame.hex())

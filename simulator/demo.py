@@ -118,7 +118,11 @@ async def main(script: Script, *, as_json: bool, keep: bool) -> int:
         if not as_json:
             print(f"  {words}", file=sys.stderr, flush=True)
 
-    folder = folder_on_disk()
+    try:
+        folder = folder_on_disk()
+    except RuntimeError as fault:
+        print(fault, file=sys.stderr)
+        return 1
     say(f"{script.title}: {script.starts} to {script.ends}, {script.zone}")
     try:
         async with Stage(script, folder) as stage:

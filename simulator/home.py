@@ -51,6 +51,7 @@ async def run(settings: Settings) -> None:
         )
         async with asyncio.TaskGroup() as life:
             tasks = [life.create_task(cuff.run())]
+            await cuff.powered.wait()
             say(event="ready", hci=await air.open(), name=cuff.name, address=settings.address)
             async for line in lines():
                 try:

@@ -10,7 +10,6 @@ import os
 import shutil
 import socket
 import sys
-import time
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime
@@ -68,13 +67,16 @@ options = {{ file = "{folder}/clock" }}
 
 
 class Stage:
-    """Everything that one script needs; an async context that leaves no process behind."""
+    """Everything that one script needs; an async context that leaves no process behind.
+
+    Making one raises RuntimeError where no broker is installed.
+    """
 
     def __init__(self, script: Script, folder: Path) -> None:
         self.script = script
         self.folder = folder
-        begin_ns = _nanoseconds(script.instant(1, "07:00")) - time.time_ns()
-        self.clock = ScriptClock.create(str(folder / "clock"), offset_ns=begin_ns)
+        self.clock = ScriptClock.create(folder / "clock")
+        self.clock.jump_to(_nanoseconds(script.instant(1, "07:00")))
         self.log = folder / "cuff.jsonl"
         cuff = script.cuff
         self.home = Home(
@@ -89,7 +91,7 @@ class Stage:
         hub = [program("vitalpost"), "run", *self._hub_settings()]
         self.hub = Program("hub", hub, folder)
         self.backend = Program("backend", self._office("run"), folder)
-        self.broker = Program("broker", ["mosquitto", "-c", f"{folder}/mosquitto.conf"], folder)
+        self.broker = Program("broker", [mosquitto(), "-c", f"{folder}/mosquitto.conf"], folder)
         self.broker_port = free_port()
         self.proxy = CountingProxy(self.broker_port)
         self._stack = AsyncExitStack()
@@ -105,7 +107,7 @@ class Stage:
 
     def at(self, when: datetime) -> None:
         """Move the script's clock forward to `when`; between jumps it runs like any clock."""
-        self.clock.set_offset(max(self.clock.offset_ns, _nanoseconds(when) - time.time_ns()))
+        self.clock.jump_to(max(_nanoseconds(when), self.clock.utc_ns()))
 
     async def install(self) -> None:
         """What an installer does: keys, broker, enrolment, start."""
@@ -202,6 +204,14 @@ class Stage:
 
     def _path(self, name: str) -> str:
         return str(self.folder / name)
+
+
+def mosquitto() -> str:
+    """The path of the broker; Debian keeps it where only root looks."""
+    found = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    if found is None:
+        raise RuntimeError("Mosquitto is not installed: `make broker` or apt-get install mosquitto")
+    return found
 
 
 def _nanoseconds(when: datetime) -> int:

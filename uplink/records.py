@@ -209,11 +209,6 @@ def decode(plaintext: bytes, start: EpochStart) -> Record:
     return _DECODERS[kind](fields, stamp)
 
 
-def uncertainty_ms(quality: int) -> int | None:
-    """Largest error in ms of a UTC of this quality; None where the clock was not synchronised."""
-    return 2**quality if quality else None
-
-
 def _own_fields(record: Record) -> dict[int, object]:
     match record:
         case ReadingRecord():

@@ -77,9 +77,8 @@ def test_an_impossible_date_is_refused_where_it_begins(sent):
 
 
 def test_integers_are_little_endian_unless_told_otherwise():
-    reader = Reader(bytes.fromhex("0102 0102 feff 03"))
-    assert (reader.uint(2), reader.uint(2, "big"), reader.sint(2)) == (0x0201, 0x0102, -2)
-    assert (reader.rest(), reader.rest()) == (b"\x03", b"")
+    reader = Reader(bytes.fromhex("0102 0102"))
+    assert (reader.uint(2), reader.uint(2, "big")) == (0x0201, 0x0102)
     reader.end()
 
 

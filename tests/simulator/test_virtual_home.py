@@ -118,4 +118,4 @@ async def test_what_cannot_be_delivered_is_said_to_the_conductor_who_waits(home)
     late = await home.ask({"id": 1, "do": "wait-delivered", "timeout_s": 0})
     assert (late["ok"], late["error"]) == (False, "wait-delivered: not within 0 s")
     assert await home.ask({"id": 2, "do": "stop"}) == {"id": 2, "ok": True}
-    assert await home.process.wait() == 0
+    assert await asyncio.wait_for(home.process.wait(), DEADLINE_S) == 0

@@ -20,7 +20,6 @@ from uplink.records import (
     Stamp,
     decode,
     encode,
-    uncertainty_ms,
 )
 
 START = EpochStart(bytes(range(16)), 61_000, 1_790_000_000_000, 7, "vitalpost 0.1.0")
@@ -166,10 +165,6 @@ def test_the_repr_of_a_record_shows_neither_values_nor_names_nor_frames():
     shown = "".join(map(repr, (*RECORDS, *OBSERVATIONS)))
     for secret in ("125", "mm[Hg]", "\\x16", "12345", "651BLE_0A", "2017", "irregular", "percent"):
         assert secret not in shown
-
-
-def test_quality_tells_the_largest_error():
-    assert [uncertainty_ms(quality) for quality in (0, 1, 14)] == [None, 2, 16384]
 
 
 READING_HEX = encode(READING, START).hex()
