@@ -14,6 +14,7 @@ from importlib import import_module
 from pathlib import Path
 
 OURS = {"gateway", "drivers", "uplink", "backend", "simulator"}
+MACHINES = {"sitecustomize", "usercustomize", "apport_python_hook"}  # Debian's, not ours
 NO_HUBS = ("rich",)  # structlog takes it where development tools have brought it
 
 
@@ -23,7 +24,7 @@ def look_and_stop() -> None:
         package = name.partition(".")[0]
         if package not in sys.stdlib_module_names and package[0] != "_" and package != "tests":
             found.add(name if package in OURS else package)
-    sys.stderr.write("".join(f"{name}\n" for name in sorted(found.difference(NO_HUBS))))
+    sys.stderr.write("".join(f"{name}\n" for name in sorted(found.difference(NO_HUBS, MACHINES))))
     os.kill(os.getpid(), signal.SIGTERM)
 
 
