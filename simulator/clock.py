@@ -10,7 +10,7 @@ from pathlib import Path
 from uuid import UUID
 
 SIZE = 16  # offset in ns and clock quality, both signed 64-bit little-endian
-LONG_NS = 100 * 365 * 86_400 * 1_000_000_000
+LONG_NS = 100 * 365 * 86_400 * 1_000_000_000  # keeps BOOTTIME positive in scripts of the past
 LAST_YEAR = 2099  # assumed of devices; and no date overflows from here
 
 
@@ -52,7 +52,7 @@ class ScriptClock:
         self._shared[1] = quality
 
     def boottime_ns(self) -> int:
-        """Nanoseconds of script time since a boot long ago: scripts of the past are after it."""
+        """Nanoseconds of script time since a boot that is long ago."""
         return time.clock_gettime_ns(time.CLOCK_BOOTTIME) + self.offset_ns + LONG_NS
 
     def utc_ns(self) -> int:

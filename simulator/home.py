@@ -82,12 +82,10 @@ async def answer(command: Command, air: Air, cuff: Cuff) -> None:
 async def carry_out(command: Command, air: Air, cuff: Cuff) -> dict[str, Any]:
     """What the answer tells beside ok. Raises ValueError or TimeoutError."""
     match command.do, command.fact:
-        case "measure", Values() as values:
-            frame = cuff.build(values)
+        case "measure", given:
+            frame = cuff.build(given) if isinstance(given, Values) else given
             cuff.keep(frame)
             return {"frame": frame.hex()}
-        case "measure", frame:
-            cuff.keep(frame)
         case "set-clock", at:
             cuff.set_clock(at, by="home")
         case "reset-clock", _:

@@ -135,7 +135,7 @@ class BleLink:
         for characteristic in characteristics:
             found = self._demand(characteristic)
             arrive = partial(self._on_frame, characteristic)
-            await self._operate(characteristic, lambda: self._client.start_notify(found, arrive))  # noqa: B023
+            await self._operate(characteristic, lambda: self._client.start_notify(found, arrive))  # noqa: B023  awaited before the next turn
 
     async def _frames(self, starting: Awaitable[None]) -> AsyncIterator[Frame]:
         await starting

@@ -6,10 +6,10 @@ from bleak.exc import BleakGATTProtocolError
 
 from simulator.cuff import DEFAULT_DATE, MEMORY_SIZE, ClocklessCuff
 from simulator.frames import FAILED, Values, build_timed, device_time
+from tests.simulator.stand import DEADLINE_S
 
 NOON = datetime.fromisoformat("2026-03-08T12:00")
 # HEADS-project/ThingML-BLE, Documentation/AND_Medical_UA651BLE.md: captured from a UA-651BLE
-DEADLINE_S = 20
 CAPTURED = bytes.fromhex("167d0050006600e10701100c273640000000")
 CAPTURED_AT = datetime.fromisoformat("2017-01-16T12:39:54")
 CAPTURED_FAILED_AT = datetime.fromisoformat("2017-01-16T00:57:28")

@@ -10,7 +10,7 @@ import pytest
 
 import simulator
 from simulator.radio import VirtualRadio
-from tests.simulator.conftest import DEADLINE_S, Hub
+from tests.simulator.stand import DEADLINE_S, Hub
 
 ROOT = Path(simulator.__file__).parents[1]
 DYING_HUB = Path(__file__).parent / "dying_hub.py"

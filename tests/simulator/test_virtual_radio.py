@@ -14,8 +14,8 @@ from bleak.exc import (
 from bumble.pairing import PairingConfig, PairingDelegate
 
 from simulator.radio import VirtualRadio
+from tests.simulator.stand import DEADLINE_S
 
-DEADLINE_S = 20
 NOON = datetime.fromisoformat("2026-03-08T12:00")
 
 
