@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 from uplink.errors import OutboxDamaged, OutboxFull, OutboxLocked
-from uplink.salvage import Loss, keep_damaged_log, set_aside
+from uplink.readback import read_back
+from uplink.salvage import FILES, Loss, beside, keep_damaged_log, move, set_aside
 from uplink.schema import PAGE_BYTES
 from uplink.store import Batch, Released, Store
 from uplink.wire import Previous, Ranges
@@ -41,6 +42,7 @@ class Outbox:
     def __init__(self, path: Path, quota_bytes: int, journal: Journal) -> None:
         self.losses: list[Loss] = []
         self._path = path
+        self._rebuilt = beside(path, ".rebuilt")
         self._quota_bytes = quota_bytes
         self._journal = journal
         self._fault: sqlite3.Error | None = None
@@ -52,7 +54,8 @@ class Outbox:
     ) -> Self:
         """The outbox at `path`, made where there is none; its folder is locked for it.
 
-        A file that is malformed or no outbox is set aside as `NAME.damaged-N` and a new one begun.
+        A file that is malformed or no outbox is set aside as `NAME.damaged-N`, and a new one begun
+        with those of its rows that are sound.
         Raises OutboxLocked, OutboxNewer, and OutboxDamaged where the card does not answer.
         """
         outbox = cls(path, quota_bytes, journal)
@@ -171,6 +174,8 @@ class Outbox:
         self.losses += self._store.losses
 
     def _open_store(self) -> Store:
+        if self._rebuilt.exists() and not self._path.exists():
+            move(self._rebuilt, self._path)  # a rebuilding that was killed at its last step
         damaged_log = keep_damaged_log(self._path, PAGE_BYTES)
         if damaged_log:
             self.losses.append(damaged_log)
@@ -181,8 +186,22 @@ class Outbox:
                 raise OutboxLocked(str(self._path)) from fault
             if _code(fault) not in _UNUSABLE:
                 raise
-        self.losses.append(set_aside(self._path))
+        self.losses.append(self._rebuild())
         return Store(self._path, self._quota_bytes)
+
+    def _rebuild(self) -> Loss:
+        """Put what is sound into a new file, and that in the place of the damaged one."""
+        rescued = read_back(self._path)
+        for ending in FILES:
+            beside(self._rebuilt, ending).unlink(missing_ok=True)
+        rebuilt = Store(self._rebuilt, self._quota_bytes)
+        try:
+            rows = rebuilt.adopt(rescued)
+        finally:
+            rebuilt.close(is_sound=True)
+        loss = set_aside(self._path)
+        move(self._rebuilt, self._path)
+        return loss._replace(read_back=rows)
 
 
 def _code(fault: sqlite3.Error) -> int:

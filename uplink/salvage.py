@@ -10,23 +10,25 @@ from typing import NamedTuple
 from uplink.wal import scan
 
 _LOG = "-wal"
-_FILES = ("", _LOG, "-journal")
+FILES = ("", _LOG, "-journal")
 
 
 class Loss(NamedTuple):
     """What was found damaged: files, log-frames, key-records or rows, and how many of it at most.
 
-    `kept_as` is the name of what was set aside, in the outbox's folder.
+    `kept_as` is the name of what was set aside, in the outbox's folder; `read_back` is how many
+    rows of it were found sound and are in the outbox again.
     """
 
     what: str
     amount: int
     kept_as: str = ""
+    read_back: int = 0
 
 
 def keep_damaged_log(path: Path, page_bytes: int) -> Loss | None:
     """Copy the log of the database at `path` if SQLite would drop commits of it."""
-    log = _beside(path, _LOG)
+    log = beside(path, _LOG)
     if not log.exists():
         return None
     if not path.exists() or not path.stat().st_size:
@@ -45,20 +47,26 @@ def keep_damaged_log(path: Path, page_bytes: int) -> Loss | None:
 
 def set_aside(path: Path) -> Loss:
     """Rename the database at `path` and its log, so that under the new name they still belong."""
-    kept = _free_name(path, _FILES)
-    for ending in _FILES:
-        if _beside(path, ending).exists():
-            _beside(path, ending).rename(_beside(kept, ending))
-    _sync_folder(path)
+    kept = _free_name(path, FILES)
+    move(path, kept)
     return Loss("files", 1, kept.name)
 
 
+def move(path: Path, to: Path) -> None:
+    """Rename the database at `path` with its log."""
+    for ending in FILES:
+        if beside(path, ending).exists():
+            beside(path, ending).rename(beside(to, ending))
+    _sync_folder(path)
+
+
 def _free_name(path: Path, endings: tuple[str, ...]) -> Path:
-    names = (_beside(path, f".damaged-{number}") for number in count(1))
-    return next(n for n in names if not any(_beside(n, ending).exists() for ending in endings))
+    names = (beside(path, f".damaged-{number}") for number in count(1))
+    return next(n for n in names if not any(beside(n, ending).exists() for ending in endings))
 
 
-def _beside(path: Path, ending: str) -> Path:
+def beside(path: Path, ending: str) -> Path:
+    """The file of that ending."""
     return path.with_name(f"{path.name}{ending}")
 
 

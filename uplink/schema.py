@@ -68,7 +68,7 @@ class Epoch:
 
     def key_row(self) -> tuple[int, bytes, bytes, int | None]:
         """A row of `key_record` and of `key_copy`."""
-        return self.number, self.kid, self.key_record, _key_crc(self.kid, self.key_record)
+        return self.number, self.kid, self.key_record, key_crc(self.kid, self.key_record)
 
     def state_row(self) -> tuple[int, ...]:
         """A row of `epoch`."""
@@ -118,7 +118,7 @@ def load_epochs(db: sqlite3.Connection) -> tuple[dict[int, Epoch], int]:
     keys = list(db.execute("SELECT * FROM key_record UNION ALL SELECT * FROM key_copy"))
     epochs: dict[int, Epoch] = {}
     for number, kid, signed, crc in keys:
-        if number not in epochs and crc == _key_crc(kid, signed):
+        if number not in epochs and crc == key_crc(kid, signed):
             epoch = epochs[number] = Epoch(number, kid, signed)
             state = states.get(number)
             if state and state[-1] == _state_crc(*state[:-1]):
@@ -137,7 +137,8 @@ def unless_full() -> Iterator[None]:
             raise
 
 
-def _key_crc(kid: object, signed: object) -> int | None:
+def key_crc(kid: object, signed: object) -> int | None:
+    """The CRC of a key record's row; None where it is no such row."""
     if isinstance(kid, bytes) and isinstance(signed, bytes):
         return crc32(signed, crc32(kid))
     return None

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from uplink.errors import OutboxFull, SealError
+from uplink.readback import Rescued
 from uplink.salvage import Loss
 from uplink.schema import PAGE_BYTES, Epoch, connect, load_epochs, unless_full
 from uplink.wire import MAX_SEQUENCE, Previous, Ranges, Run
@@ -99,6 +100,16 @@ class Store:
         epoch = self._by_kid[kid]
         epoch.is_clean = True
         self._save([epoch])
+
+    def adopt(self, rescued: Iterable[Rescued]) -> int:
+        """Take in what another file gave back; how many rows, as far as there is room."""
+        adopted = 0
+        with unless_full():
+            for kid, key_record, rows in rescued:
+                self.begin_epoch(kid, key_record)
+                self.append(kid, rows, reserved=True)
+                adopted += len(rows)
+        return adopted
 
     def append(self, kid: bytes, rows: Sequence[tuple[int, bytes]], *, reserved: bool) -> None:
         """Insert all rows or none. Raises OutboxFull, SealError."""

@@ -287,17 +287,54 @@ async def test_what_is_no_outbox_is_set_aside_and_never_overwritten(path, strang
     for number in (1, 2):
         path.write_bytes(strange)
         outbox = await Outbox.open(path, quota_bytes=QUOTA)
-        assert outbox.losses == [("files", 1, f"outbox.db.damaged-{number}")]
+        assert outbox.losses == [("files", 1, f"outbox.db.damaged-{number}", 0)]
         await outbox.begin_epoch(KID, KEY_RECORD)
         await outbox.close()
     for number in (1, 2):
         assert path.with_name(f"outbox.db.damaged-{number}").read_bytes() == strange
 
 
+async def test_one_bad_page_costs_the_rows_on_it_and_no_others(path):
+    outbox = await Outbox.open(path, quota_bytes=QUOTA)
+    await outbox.begin_epoch(KID, KEY_RECORD)
+    for first in range(1, 2000, 100):
+        await outbox.append(KID, rows(first, first + 99))
+    await outbox.close()
+    content = bytearray(path.read_bytes())
+    page = content.index(sealed(1000)) // 1024 * 1024
+    content[page : page + 8] = bytes(8)  # the header of one leaf of the table
+    path.write_bytes(content)
+
+    outbox = await Outbox.open(path, quota_bytes=QUOTA)
+    [loss] = outbox.losses
+    left = await peek_all(outbox)
+    assert (loss.what, loss.kept_as) == ("files", "outbox.db.damaged-1")
+    assert loss.read_back == len(left) == outbox.depth
+    assert 1950 < len(left) < 2000
+    assert set(left) < {(KID, *row) for row in rows(1, 2000)}
+    assert path.with_name(loss.kept_as).read_bytes() == content
+    assert sorted(p.name for p in path.parent.iterdir() if "wal" not in p.name) == [
+        "outbox.db",
+        "outbox.db.damaged-1",
+    ]
+    await outbox.close()
+
+
+async def test_a_rebuilding_that_was_killed_before_its_last_step_is_finished(path):
+    outbox = await Outbox.open(path, quota_bytes=QUOTA)
+    await outbox.begin_epoch(KID, KEY_RECORD)
+    await outbox.append(KID, rows(1, 3))
+    await outbox.close()
+    path.rename(path.with_name("outbox.db.rebuilt"))
+    outbox = await Outbox.open(path, quota_bytes=QUOTA)
+    assert (outbox.losses, outbox.depth) == ([], 3)
+    await outbox.close()
+
+
 async def test_a_log_whose_database_is_gone_is_set_aside(path):
     path.with_name("outbox.db-wal").write_bytes(b"log" * 999)
     outbox = await Outbox.open(path, quota_bytes=QUOTA)
-    assert outbox.losses == [("files", 1, "outbox.db.damaged-1")]
+    assert outbox.losses == [("files", 1, "outbox.db.damaged-1", 0)]
     await outbox.close()
     assert path.with_name("outbox.db.damaged-1-wal").read_bytes() == b"log" * 999
 
