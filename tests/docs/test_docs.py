@@ -59,6 +59,13 @@ def test_every_error_is_documented_with_what_to_do(module):
     assert {name for name in errors if f"`{name}`" not in DOCS["errors.md"]} == set()
 
 
+def test_the_example_settings_of_the_office_hold(tmp_path):
+    example = tmp_path / "backend.toml"
+    example.write_text(re.search(r"```toml\n(.+?)```", SETTINGS_OF_OFFICE, re.DOTALL)[1])
+    settings = backend.config.load(example)
+    assert (settings.broker.port, settings.clock.source) == (8883, "system")
+
+
 def test_no_page_links_into_the_void():
     for page in [*(ROOT / "docs").rglob("*.md"), *ROOT.glob("*.md")]:
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
