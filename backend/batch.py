@@ -19,7 +19,8 @@ from backend.reach import concerned, overtaken
 from uplink.errors import SealError, UnknownKind, WireError
 from uplink.keys import DataKey
 from uplink.records import Record, decode
-from uplink.wire import KeyRecord, Message, Receipt, Refusal, Run
+from uplink.statements import KeyRecord
+from uplink.wire import Message, Receipt, Refusal, Run
 
 CONFLICT = "conflict"
 UNOPENABLE = "unopenable"

@@ -12,7 +12,7 @@ from uplink.errors import SealError
 from uplink.keys import DataKey, OpeningKey
 from uplink.records import EpochStart, Record
 from uplink.seal import verify_key_record
-from uplink.wire import KeyRecord
+from uplink.statements import KeyRecord
 
 CACHED_EPOCHS = 4096
 

@@ -12,7 +12,7 @@ from uplink.errors import OutboxFull
 from uplink.outbox import Journal, Outbox
 from uplink.records import ClockRecord, DeviceRecord, EpochStart, Record, encode
 from uplink.seal import Epoch
-from uplink.wire import Previous
+from uplink.statements import Previous
 
 DAY_MS = 24 * 60 * 60 * 1000
 STEP_MS = 500

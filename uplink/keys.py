@@ -29,7 +29,8 @@ from cryptography.hazmat.primitives.hpke import (
 
 from uplink.cbor import dump
 from uplink.errors import SealError
-from uplink.wire import FORMAT, MAX_SEQUENCE, KeyRecord, key_id
+from uplink.statements import KeyRecord
+from uplink.wire import FORMAT, MAX_SEQUENCE, key_id
 
 X_WING = 0x647A
 X25519 = 0x0020

@@ -19,8 +19,9 @@ from uplink.errors import OutboxDamaged, OutboxFull, OutboxLocked
 from uplink.readback import read_back
 from uplink.salvage import FILES, Loss, beside, keep_damaged_log, move, set_aside
 from uplink.schema import PAGE_BYTES
+from uplink.statements import Previous
 from uplink.store import Batch, Released, Store
-from uplink.wire import Previous, Ranges
+from uplink.wire import Ranges
 
 __all__ = ["Batch", "Journal", "Loss", "Outbox", "Released"]
 

@@ -28,15 +28,18 @@ from uplink.keys import (
     verify,
 )
 from uplink.records import EpochStart
+from uplink.statements import (
+    KeyRecord,
+    Previous,
+    Statement,
+    decode_statement,
+    encode_statement,
+)
 from uplink.wire import (
     KID_BYTES,
     MAX_MESSAGE_BYTES,
-    KeyRecord,
-    Previous,
     Receipt,
-    decode_key_record,
     decode_receipt,
-    encode_key_record,
     encode_receipt,
     key_id,
 )
@@ -50,9 +53,11 @@ __all__ = [
     "encrypt0",
     "open_epoch",
     "sign_receipt",
+    "sign_statement",
     "verify",
     "verify_key_record",
     "verify_receipt",
+    "verify_statement",
 ]
 
 _ENCRYPT0 = b"\xd0"  # tag 16
@@ -93,12 +98,25 @@ def open_epoch(
     kid, key, base_iv = token_bytes(KID_BYTES), token_bytes(DATA_KEY_BYTES), token_bytes(12)
     enc = backend_key.seal(key, hpke_info(hub, kid))
     record = KeyRecord(hub, kid, backend_key.suite, backend_key.id, enc, base_iv, start, previous)
-    return Epoch(DataKey(hub, kid, key, base_iv), start), _sign1(encode_key_record(record), signer)
+    return Epoch(DataKey(hub, kid, key, base_iv), start), sign_statement(record, signer)
+
+
+def sign_statement(statement: Statement, signer: Signer) -> bytes:
+    """A key record, a checkpoint or what is gone, as it is published."""
+    return _sign1(encode_statement(statement), signer)
+
+
+def verify_statement(data: bytes, publics: Sequence[bytes]) -> Statement:
+    """What the hub states in `data`, signed by one of its keys (Ed25519, 32 bytes each)."""
+    return decode_statement(_verify1(data, publics, "statement"))
 
 
 def verify_key_record(data: bytes, public: bytes) -> KeyRecord:
     """The key record in `data`, signed by the hub of `public` (Ed25519, 32 bytes)."""
-    return decode_key_record(_verify1(data, [public], "key record"))
+    statement = verify_statement(data, [public])
+    if not isinstance(statement, KeyRecord):
+        raise WireError(f"key record: found a {type(statement).__name__}")
+    return statement
 
 
 def sign_receipt(receipt: Receipt, signer: Signer) -> bytes:

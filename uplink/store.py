@@ -13,7 +13,8 @@ from uplink.errors import OutboxFull, SealError
 from uplink.readback import Rescued
 from uplink.salvage import Loss
 from uplink.schema import PAGE_BYTES, Epoch, connect, load_epochs, unless_full
-from uplink.wire import MAX_SEQUENCE, Previous, Ranges, Run
+from uplink.statements import Previous
+from uplink.wire import MAX_SEQUENCE, Ranges, Run
 
 DELETE_GROUP = 100
 KEPT_EPOCHS = 8  # without rows: a receipt that comes twice still finds its epoch

@@ -1,25 +1,10 @@
 """What travels between hub and backend: messages of records one way, receipts the other.
 
     message = [+ item]                     ; <prefix>/v1/<hub>/records, at most 64 KiB
-    item = bstr                            ; COSE_Sign1 of a key record
+    item = bstr                            ; COSE_Sign1 of a statement (uplink/statements.py)
          / [kid, first: seq, [+ bstr]]     ; a run: sealed records of following sequences;
                                            ; seal.encrypt0 gives the COSE_Encrypt0 of each
                                            ; what is neither is counted and left unread
-    key-record = {                         ; payload of a COSE_Sign1 by the hub's Ed25519 key
-        0: 1  1: 1                         ; a key record, of format 1
-        2: hub
-        3: kid
-        4: 0x647a / 0x0020                 ; HPKE KEM: X-Wing (ML-KEM-768 with X25519), X25519;
-                                           ; KDF HKDF-SHA256, AEAD AES-256-GCM
-        5: bstr .size 8                    ; id of the backend's HPKE key
-        6: bstr                            ; data key of 32 bytes, sealed: HPKE enc || ct,
-                                           ; info = CBOR [1, hub, kid], aad empty
-        7: bstr .size 12                   ; base IV
-        8: bstr .size 16  9: uint          ; boot id, BOOTTIME in ms
-        10: uint  11: uint                 ; UTC in ms since 1970 as believed, its quality
-        12: tstr                           ; software of the hub
-      ? 13: [kid, last: uint, clean: bool] ; the epoch before; last 0: nothing was sealed in it
-    }
     receipt = {                            ; payload of a COSE_Sign1 by the backend's Ed25519 key,
         0: 2  1: 1                         ; on <prefix>/v1/<hub>/receipts
         2: hub
@@ -27,7 +12,8 @@
       ? 4: { + kid => [+ range] }          ; stored
       ? 5: [+ [kid, seq, reason: tstr]]    ; refused: can never be accepted
       ? 6: [+ kid]                         ; unknown: send the key record again
-      ? 7: { + kid => [+ range] }          ; wanted
+      ? 7: { + kid => [+ range] }          ; wanted: send these again, or say that they are gone
+      ? 8: { + kid => uint }               ; checkpoints kept: the last sequence of the newest
     }
     range = [first: seq, last: seq]        ; both ends included, first <= last
     kid = bstr .size 16    hub = tstr .regexp "[a-z0-9-]{1,32}"    seq = 1..4294967295
@@ -45,7 +31,7 @@ from typing import NamedTuple
 
 from uplink.cbor import as_array, as_bytes, as_int, as_map, as_text, dump, load
 from uplink.errors import WireError
-from uplink.records import MAX_QUALITY, MAX_UTC_MS, EpochStart
+from uplink.records import MAX_UTC_MS
 
 FORMAT = 1
 MAX_MESSAGE_BYTES = 64 * 1024
@@ -53,32 +39,9 @@ MAX_SEQUENCE = 2**32 - 1
 KID_BYTES = 16
 HUB_ID = re.compile(r"[a-z0-9-]{1,32}")
 
-_KEY_RECORD = 1
 _RECEIPT = 2
 
 Ranges = Sequence[tuple[int, int]]
-
-
-class Previous(NamedTuple):
-    """The epoch before: its kid, its last sequence (0: nothing was sealed), how it ended."""
-
-    kid: bytes
-    last_sequence: int
-    closed_cleanly: bool
-
-
-@dataclass(frozen=True, slots=True)
-class KeyRecord:
-    """What opens an epoch: its data key, sealed to the backend (`enc`), and facts that repeat."""
-
-    hub: str
-    kid: bytes
-    suite: int
-    backend_key: bytes
-    enc: bytes = field(repr=False)
-    base_iv: bytes = field(repr=False)
-    start: EpochStart
-    previous: Previous | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +55,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """Items in the order sent; bytes are signed key records. `unknown` items were left unread."""
+    """Items in the order sent; bytes are signed statements. `unknown` items were left unread."""
 
     items: tuple[Run | bytes, ...]
     unknown: int = 0
@@ -108,7 +71,10 @@ class Refusal(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What the ledger of one hub has committed by `utc_ms`; ranges are by kid, ends included."""
+    """What the ledger of one hub has committed by `utc_ms`; ranges are by kid, ends included.
+
+    `checked` has by kid the last sequence of the newest checkpoint that is kept.
+    """
 
     hub: str
     utc_ms: int
@@ -116,11 +82,12 @@ class Receipt:
     refused: Sequence[Refusal] = ()
     unknown: Sequence[bytes] = ()
     wanted: Mapping[bytes, Ranges] = field(default_factory=dict)
+    checked: Mapping[bytes, int] = field(default_factory=dict)
 
 
 def topic(prefix: str, hub: str, leaf: str) -> str:
     """The MQTT topic of `hub` for `leaf`: records, receipts or status."""
-    return f"{prefix}/v{FORMAT}/{_hub(hub)}/{leaf}"
+    return f"{prefix}/v{FORMAT}/{as_hub(hub)}/{leaf}"
 
 
 def key_id(public: bytes) -> bytes:
@@ -147,38 +114,6 @@ def decode_message(payload: bytes) -> Message:
     return Message(known, len(items) - len(known))
 
 
-def encode_key_record(record: KeyRecord) -> bytes:
-    """The payload of a key record's COSE_Sign1. Raises WireError for one that nobody could read."""
-    names = (FORMAT, record.hub, record.kid, record.suite, record.backend_key, record.enc)
-    fields = dict(enumerate((_KEY_RECORD, *names, record.base_iv, *record.start)))
-    if record.previous:
-        fields[13] = list(record.previous)
-    payload = dump(fields)
-    decode_key_record(payload)
-    return payload
-
-
-def decode_key_record(payload: bytes) -> KeyRecord:
-    """The key record in the payload of its COSE_Sign1."""
-    fields = _decode_payload(payload, "key record", _KEY_RECORD)
-    return KeyRecord(
-        hub=_hub(fields.get(2)),
-        kid=_kid(fields.get(3)),
-        suite=as_int(fields.get(4), "suite", 0, 0xFFFF),
-        backend_key=as_bytes(fields.get(5), "backend key", 8),
-        enc=as_bytes(fields.get(6), "sealed data key"),
-        base_iv=as_bytes(fields.get(7), "base IV", 12),
-        start=EpochStart(
-            as_bytes(fields.get(8), "boot", 16),
-            as_int(fields.get(9), "boottime_ms", 0, MAX_UTC_MS),
-            as_int(fields.get(10), "utc_ms", 0, MAX_UTC_MS),
-            as_int(fields.get(11), "quality", 0, MAX_QUALITY),
-            as_text(fields.get(12), "software"),
-        ),
-        previous=_decode_previous(fields.get(13)),
-    )
-
-
 def encode_receipt(receipt: Receipt) -> bytes:
     """The payload of a receipt's COSE_Sign1. Raises WireError for one that nobody could read."""
     fields = {
@@ -186,10 +121,11 @@ def encode_receipt(receipt: Receipt) -> bytes:
         1: FORMAT,
         2: receipt.hub,
         3: receipt.utc_ms,
-        4: {kid: [list(r) for r in ranges] for kid, ranges in receipt.stored.items()},
+        4: dump_ranges(receipt.stored),
         5: [list(refusal) for refusal in receipt.refused],
         6: list(receipt.unknown),
-        7: {kid: [list(r) for r in ranges] for kid, ranges in receipt.wanted.items()},
+        7: dump_ranges(receipt.wanted),
+        8: dict(receipt.checked),
     }
     payload = dump({key: value for key, value in fields.items() if value not in ([], {})})
     decode_receipt(payload)
@@ -198,22 +134,53 @@ def encode_receipt(receipt: Receipt) -> bytes:
 
 def decode_receipt(payload: bytes) -> Receipt:
     """The receipt in the payload of its COSE_Sign1."""
-    fields = _decode_payload(payload, "receipt", _RECEIPT)
+    fields = read_payload(payload, "receipt")
+    as_int(fields.get(0), "receipt mark", _RECEIPT, _RECEIPT)
     return Receipt(
-        _hub(fields.get(2)),
+        as_hub(fields.get(2)),
         as_int(fields.get(3), "utc_ms", 0, MAX_UTC_MS),
-        _decode_ranges(fields.get(4, {}), "stored"),
+        as_ranges(fields.get(4, {}), "stored"),
         tuple(_decode_refusal(item) for item in as_array(fields.get(5, []), "refused")),
-        tuple(_kid(item) for item in as_array(fields.get(6, []), "unknown")),
-        _decode_ranges(fields.get(7, {}), "wanted"),
+        tuple(as_kid(item) for item in as_array(fields.get(6, []), "unknown")),
+        as_ranges(fields.get(7, {}), "wanted"),
+        {
+            as_kid(kid): as_int(last, "checked", 0, MAX_SEQUENCE)
+            for kid, last in as_map(fields.get(8, {}), "checked", bytes).items()
+        },
     )
 
 
-def _decode_payload(payload: bytes, what: str, number: int) -> dict[int, object]:
+def read_payload(payload: bytes, what: str) -> dict[int, object]:
+    """The map in what was signed, whose format is known; key 0 says what it is."""
     fields = as_map(load(payload, what, MAX_MESSAGE_BYTES), what, int)
-    as_int(fields.get(0), f"{what} mark", number, number)
     as_int(fields.get(1), f"{what} format", FORMAT, FORMAT)
     return fields
+
+
+def as_kid(value: object) -> bytes:
+    """`value`, the name of an epoch."""
+    return as_bytes(value, "kid", KID_BYTES)
+
+
+def as_hub(value: object) -> str:
+    """`value`, the id of a hub."""
+    hub = as_text(value, "hub")
+    if not HUB_ID.fullmatch(hub):
+        raise WireError("hub: found an id that is not 1 to 32 of a-z, 0-9 and -")
+    return hub
+
+
+def as_ranges(value: object, what: str) -> dict[bytes, Ranges]:
+    """`value`, ranges of sequences by kid."""
+    return {
+        as_kid(kid): tuple(_decode_range(item, what) for item in as_array(ranges, what))
+        for kid, ranges in as_map(value, what, bytes).items()
+    }
+
+
+def dump_ranges(ranges: Mapping[bytes, Ranges]) -> dict[bytes, list[list[int]]]:
+    """Ranges as `as_ranges` reads them."""
+    return {kid: [list(each) for each in of] for kid, of in ranges.items()}
 
 
 def _decode_run(item: object) -> Run:
@@ -222,23 +189,7 @@ def _decode_run(item: object) -> Run:
     if not records:
         raise WireError("run: found no record")
     first = as_int(first, "first sequence", 1, MAX_SEQUENCE - len(records) + 1)
-    return Run(_kid(kid), first, records)
-
-
-def _decode_previous(value: object) -> Previous | None:
-    if value is None:
-        return None
-    kid, last, clean = as_array(value, "previous epoch", 3)
-    if not isinstance(clean, bool):
-        raise WireError("previous epoch: found no claim whether it was closed cleanly")
-    return Previous(_kid(kid), as_int(last, "last sequence", 0, MAX_SEQUENCE), clean)
-
-
-def _decode_ranges(value: object, what: str) -> dict[bytes, Ranges]:
-    return {
-        _kid(kid): tuple(_decode_range(item, what) for item in as_array(ranges, what))
-        for kid, ranges in as_map(value, what, bytes).items()
-    }
+    return Run(as_kid(kid), first, records)
 
 
 def _decode_range(item: object, what: str) -> tuple[int, int]:
@@ -250,16 +201,5 @@ def _decode_range(item: object, what: str) -> tuple[int, int]:
 def _decode_refusal(item: object) -> Refusal:
     kid, sequence, reason = as_array(item, "refused", 3)
     return Refusal(
-        _kid(kid), as_int(sequence, "refused", 1, MAX_SEQUENCE), as_text(reason, "reason")
+        as_kid(kid), as_int(sequence, "refused", 1, MAX_SEQUENCE), as_text(reason, "reason")
     )
-
-
-def _kid(value: object) -> bytes:
-    return as_bytes(value, "kid", KID_BYTES)
-
-
-def _hub(value: object) -> str:
-    hub = as_text(value, "hub")
-    if not HUB_ID.fullmatch(hub):
-        raise WireError("hub: found an id that is not 1 to 32 of a-z, 0-9 and -")
-    return hub

@@ -25,7 +25,8 @@ from uplink.records import (
     encode,
 )
 from uplink.seal import open_epoch
-from uplink.wire import Previous, Run, encode_message
+from uplink.statements import Previous
+from uplink.wire import Run, encode_message
 
 PREFIX = "vitalpost"
 CUFF = ("A&D Medical", "UA-651BLE", "5181100123")

@@ -23,7 +23,8 @@ from tests.backend.office import (
 from uplink.keys import X25519, OpeningKey, Signer
 from uplink.records import EpochStart
 from uplink.seal import _sign1, open_epoch, verify_key_record, verify_receipt
-from uplink.wire import Run, encode_key_record, encode_message
+from uplink.statements import encode_statement
+from uplink.wire import Run, encode_message
 
 MORNING = utc(2026, 3, 2, 12)
 RECORDS = f"{PREFIX}/v1/hub-1/records"
@@ -157,7 +158,7 @@ def test_a_key_record_with_other_bytes_for_a_known_epoch_changes_nothing(office,
     office.take_all(hub)
     before = office.dump()
     known = verify_key_record(hub.key_record, hub.signer.public())
-    other = _sign1(encode_key_record(replace(known, base_iv=bytes(12))), hub.signer)
+    other = _sign1(encode_statement(replace(known, base_iv=bytes(12))), hub.signer)
     assert office.take(hub, other, hub.run()).receipt.stored == {hub.epoch.kid: [(1, 1)]}
     assert office.incidents() == {"key-record-conflict": 1}
     assert office.dump() == before

@@ -11,7 +11,7 @@ from backend import ledger
 from tests.backend.office import MINUTE, PREFIX, START, Office, frame, naive
 from tests.uplink.any_cbor import anything
 from uplink.seal import _sign1, verify_key_record
-from uplink.wire import encode_key_record
+from uplink.statements import encode_statement
 
 RECORDS = f"{PREFIX}/v1/hub-1/records"
 meets = settings(
@@ -68,7 +68,7 @@ def test_any_key_record_that_the_hub_signed(office, hub, enc, suite, start):
     known = verify_key_record(hub.key_record, hub.signer.public())
     names = dict(zip(("boottime_ms", "utc_ms", "quality"), start, strict=True))
     other = replace(known, kid=bytes(16), enc=enc, suite=suite, start=known.start._replace(**names))
-    office.take(hub, _sign1(encode_key_record(other), hub.signer))
+    office.take(hub, _sign1(encode_statement(other), hub.signer))
     assert office.count(ledger.epoch) == 1
     check(office, hub)
 

@@ -10,7 +10,7 @@ from uplink.keys import X25519, OpeningKey, Signer
 from uplink.outbox import Outbox
 from uplink.records import EpochStart, Record, decode
 from uplink.seal import Epoch, open_epoch, verify_key_record
-from uplink.wire import Previous
+from uplink.statements import Previous
 
 
 class Kept(NamedTuple):

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 
 from uplink.errors import OutboxDamaged, OutboxFull, OutboxLocked, OutboxNewer, SealError
 from uplink.outbox import Outbox
+from uplink.statements import Previous
 from uplink.store import DELETE_GROUP, EPOCHS_IN_BATCH, KEPT_EPOCHS
-from uplink.wire import Previous, Run
+from uplink.wire import Run
 
 QUOTA = 8 << 20
 KID = b"k" * 16

@@ -33,7 +33,8 @@ from uplink.seal import (
     verify_key_record,
     verify_receipt,
 )
-from uplink.wire import Previous, Receipt, Refusal, key_id
+from uplink.statements import Previous
+from uplink.wire import Receipt, Refusal, key_id
 
 HUB = "hub-1"
 START = EpochStart(bytes(16), 61_000, 1_790_000_000_000, 7, "vitalpost 0.1.0")

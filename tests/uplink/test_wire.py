@@ -4,20 +4,27 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.uplink.any_cbor import anything
-from uplink.errors import WireError
+from uplink.errors import UnknownKind, WireError
 from uplink.records import EpochStart
+from uplink.statements import (
+    CHAIN_START,
+    Checkpoint,
+    Ending,
+    Gone,
+    KeyRecord,
+    Previous,
+    decode_statement,
+    encode_statement,
+    extend_chain,
+)
 from uplink.wire import (
     MAX_MESSAGE_BYTES,
-    KeyRecord,
     Message,
-    Previous,
     Receipt,
     Refusal,
     Run,
-    decode_key_record,
     decode_message,
     decode_receipt,
-    encode_key_record,
     encode_message,
     encode_receipt,
     key_id,
@@ -54,10 +61,18 @@ RECEIPT = Receipt(
     (Refusal(KID, 2, "conflict"),),
     (OTHER,),
     {KID: ((4, 5),)},
+    {KID: LAST, OTHER: 0},
 )
+CHECKPOINT = Checkpoint(
+    "hub-1", KID, 7, Ending.CLOSED, 1_790_000_000_000, extend_chain(CHAIN_START, [b"one"]), OTHER
+)
+BARE = Checkpoint("hub-1", KID, 0, Ending.RECOVERED, 0)
+GONE = Gone("hub-1", 1_790_000_000_000, {KID: ((1, 1), (3, LAST))})
 DECODERS = {
     "message": (decode_message, encode_message([b"key record", RUN])),
-    "key record": (decode_key_record, encode_key_record(SECOND)),
+    "key record": (decode_statement, encode_statement(SECOND)),
+    "checkpoint": (decode_statement, encode_statement(CHECKPOINT)),
+    "gone": (decode_statement, encode_statement(GONE)),
     "receipt": (decode_receipt, encode_receipt(RECEIPT)),
 }
 
@@ -77,9 +92,28 @@ def test_a_message_is_read_back_as_it_was():
     assert decode_message(encode_message(items)) == Message(items)
 
 
-@pytest.mark.parametrize("record", [KEY_RECORD, SECOND])
-def test_a_key_record_is_read_back_as_it_was(record):
-    assert decode_key_record(encode_key_record(record)) == record
+@pytest.mark.parametrize("statement", [KEY_RECORD, SECOND, CHECKPOINT, BARE, GONE])
+def test_a_statement_is_read_back_as_it_was(statement):
+    assert decode_statement(encode_statement(statement)) == statement
+
+
+def test_a_statement_of_a_later_version_is_told_from_a_broken_one():
+    with pytest.raises(UnknownKind) as raised:
+        decode_statement(cbor2.dumps({0: 9, 1: 1, 2: "hub-1"}))
+    assert raised.value.kind == 9
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [(4, -1), (4, LAST + 1), (5, 0), (5, 4), (7, bytes(31)), (8, bytes(15))]
+)
+def test_a_checkpoint_of_another_shape_is_refused(key, value):
+    fields = cbor2.loads(encode_statement(CHECKPOINT))
+    with pytest.raises(WireError):
+        decode_statement(cbor2.dumps(fields | {key: value}))
+
+
+def test_a_chain_tells_apart_what_a_hash_over_all_bytes_would_not():
+    assert extend_chain(CHAIN_START, [b"ab", b"c"]) != extend_chain(CHAIN_START, [b"a", b"bc"])
 
 
 @pytest.mark.parametrize("receipt", [RECEIPT, Receipt("hub-1", 0)])
@@ -184,9 +218,9 @@ def test_a_receipt_without_a_hub_a_time_or_a_format_is_refused(missing):
     ],
 )
 def test_a_key_record_of_another_shape_is_refused(key, value):
-    fields = cbor2.loads(encode_key_record(SECOND))
+    fields = cbor2.loads(encode_statement(SECOND))
     with pytest.raises(WireError):
-        decode_key_record(cbor2.dumps(fields | {key: value}))
+        decode_statement(cbor2.dumps(fields | {key: value}))
 
 
 def test_what_nobody_could_read_is_not_written():
@@ -213,7 +247,9 @@ def test_a_changed_byte_is_read_or_refused_with_a_wire_error(parser, data):
     decodes_or_is_refused(decoder, bytes(changed[: data.draw(st.integers(1, len(changed)))]))
 
 
-@given(st.sampled_from(["key record", "receipt"]), st.integers(0, 14), anything)
+@given(
+    st.sampled_from(["key record", "checkpoint", "gone", "receipt"]), st.integers(0, 14), anything
+)
 @thorough
 def test_another_type_at_any_key_is_read_or_refused_with_a_wire_error(what, key, value):
     decoder, payload = DECODERS[what]
