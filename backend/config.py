@@ -24,9 +24,10 @@ class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Ledger(Table, frozen=True):
-    """[ledger]."""
+    """[ledger]; `journal` is a file to which `run` appends each step of a record's way."""
 
     path: Text
+    journal: Text | None = None
 
 
 class Keys(Table, frozen=True):

@@ -23,10 +23,11 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from backend.clock import load_clock
 from backend.config import Settings
-from backend.errors import BackendError, BrokerRefused, KeyUnusable
+from backend.errors import BackendError, BrokerRefused, ConfigError, ConfigErrors, KeyUnusable
 from backend.intake import Intake
 from backend.keys import load_opening_keys, load_receipt_key
 from backend.ledger import Ledger
+from uplink.journal import Journal, JournalFile, Step, keep_no_journal
 from uplink.wire import FORMAT, topic
 
 GROUP = "vitalpost"
@@ -39,8 +40,6 @@ MAXIMUM_PACKET_BYTES = (
 RECONNECT_S = (1, 8)
 KEEPALIVE_S = 60
 
-Journal = Callable[[str], None]
-
 
 class _Arrived(NamedTuple):
     connection: int
@@ -50,10 +49,9 @@ class _Arrived(NamedTuple):
 class Receiver:
     """Runs until SIGTERM or SIGINT. `journal` hears "committed", "published", "acknowledged"."""
 
-    def __init__(self, settings: Settings, journal: Journal = lambda _step: None) -> None:
+    def __init__(self, settings: Settings, journal: Journal | None = None) -> None:
         """Open keys, clock and ledger. Raises BackendError."""
         self._broker = settings.broker
-        self._journal = journal
         self._log = structlog.get_logger()
         self._queue: SimpleQueue[_Arrived | BackendError | None] = SimpleQueue()
         self._connection = 0  # messages of an earlier connection come again
@@ -61,6 +59,8 @@ class Receiver:
         folder = Path(settings.keys.dir)
         keys, receipt_key = load_opening_keys(folder), load_receipt_key(folder)
         clock = load_clock(settings.clock)
+        self._now_ms = lambda: clock.utc_ns() // 1_000_000
+        self._journal = journal or _open_journal(settings, self._now_ms)
         self._client = self._make_client(_tls(settings))
         self._ledger = Ledger(Path(settings.ledger.path), create=True)
         self._intake = Intake(
@@ -68,7 +68,7 @@ class Receiver:
             keys,
             receipt_key,
             self._broker.prefix,
-            lambda: clock.utc_ns() // 1_000_000,
+            self._now_ms,
         )
 
     def run(self) -> None:
@@ -101,15 +101,16 @@ class Receiver:
 
     def _take(self, message: MQTTMessage) -> None:
         reply = self._intake.take(message.topic, bytes(message.payload))
-        self._journal("committed")
+        stored = reply.receipt.stored if reply.receipt else {}
+        self._journal(Step("committed", stored))
         for what, detail in reply.incidents:
             self._log.warning("incident", what=what, hub=reply.hub, detail=detail)
         if reply.signed is not None:
             receipts = topic(self._broker.prefix, reply.hub, "receipts")
             self._client.publish(receipts, reply.signed, QOS)
-            self._journal("published")
+            self._journal(Step("published", stored))
         self._client.ack(message.mid, message.qos)
-        self._journal("acknowledged")
+        self._journal(Step("acknowledged"))
 
     def _make_client(self, context: ssl.SSLContext) -> Client:
         client = Client(
@@ -171,6 +172,17 @@ class Receiver:
 
     def _on_message(self, _client: Client, _data: Any, message: MQTTMessage) -> None:
         self._queue.put(_Arrived(self._connection, message))
+
+
+def _open_journal(settings: Settings, now_ms: Callable[[], int]) -> Journal:
+    path = settings.ledger.journal
+    if path is None:
+        return keep_no_journal
+    try:
+        return JournalFile(Path(path), settings.broker.client_id, now_ms)
+    except OSError as error:
+        found = f"{path}: {error.strerror or error}"
+        raise ConfigErrors([ConfigError("ledger.journal", found, "a file to append to")]) from error
 
 
 def _tls(settings: Settings) -> ssl.SSLContext:

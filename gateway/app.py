@@ -27,8 +27,9 @@ from gateway.sessions import Sessions
 from gateway.settings import Settings
 from uplink.errors import OutboxFull
 from uplink.forwarder import Forwarder, Route
+from uplink.journal import Journal, keep_no_journal
 from uplink.mqtt import Broker, tls_context
-from uplink.outbox import Journal, Loss, Outbox
+from uplink.outbox import Loss, Outbox
 from uplink.records import EventRecord
 from uplink.seal import open_epoch
 
@@ -40,7 +41,7 @@ log = structlog.get_logger()
 async def run(
     settings: Settings,
     *,
-    journal: Journal = lambda _step: None,
+    journal: Journal = keep_no_journal,
     on_ready: Callable[[], None] = lambda: None,
 ) -> None:
     """Be a hub until SIGTERM or SIGINT. `journal` hears each step of a record's way.

@@ -22,7 +22,7 @@ from gateway.links import Link
 from gateway.recorder import Recorder
 from uplink.errors import WireError
 from uplink.fields import Attributes
-from uplink.outbox import Journal
+from uplink.journal import Journal, Step
 from uplink.records import EventRecord, ObservationFact, ReadingRecord
 
 CLOCK_EVENTS = ("clock-read", "clock-set")  # what was asked of a clock has two instants
@@ -50,7 +50,7 @@ class Pipeline:
         """Record the item. Raises DeviceMismatch, OutboxFull, or what broke the outbox."""
         match item:
             case Reading():
-                self._journal("captured")
+                self._journal(Step("captured"))
                 await self._take_reading(item)
             case ClockRead(device_time, raw):
                 await self._commit(self._draft_event("clock-read", (raw,), {}, device_time))

@@ -9,7 +9,8 @@ from contextlib import contextmanager, suppress
 from gateway.clock import Clock, Moment, read_moment
 from gateway.drafts import DeviceFacts, Draft, Place
 from uplink.errors import OutboxFull
-from uplink.outbox import Journal, Outbox
+from uplink.journal import Journal, Step, keep_no_journal
+from uplink.outbox import Outbox
 from uplink.records import ClockRecord, DeviceRecord, EpochStart, Record, encode
 from uplink.seal import Epoch
 from uplink.statements import Previous
@@ -31,7 +32,7 @@ class Recorder:
         open_epoch: OpenEpoch,
         *,
         software: str,
-        journal: Journal = lambda _step: None,
+        journal: Journal = keep_no_journal,
         on_commit: Callable[[], None] = lambda: None,
     ) -> None:
         self._outbox = outbox
@@ -110,7 +111,8 @@ class Recorder:
         self._unstored = [epoch.seal(plaintext) for plaintext in plaintexts]
         self._is_anchored = True
         self._last = now
-        self._journal("sealed")
+        sealed = (self._unstored[0][0], self._unstored[-1][0])
+        self._journal(Step("sealed", {epoch.kid: [sealed]}))
 
     async def _store(self, *, reserved: bool = False) -> None:
         """Insert what is sealed: after a full outbox the same bytes, never others of that name."""

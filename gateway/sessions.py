@@ -17,7 +17,7 @@ from gateway.links import Connection, Link
 from gateway.pipeline import Pipeline
 from gateway.recorder import Recorder
 from uplink.errors import OutboxFull
-from uplink.outbox import Journal
+from uplink.journal import Journal
 
 FIRST_DELAY_S = 1.0
 LONGEST_DELAY_S = 60.0

@@ -41,6 +41,10 @@ class HubSettings(Struct, frozen=True, forbid_unknown_fields=True):
         str,
         Meta(description="a folder in quotes; left out: systemd's, else " + DEFAULT_CREDENTIALS),
     ] = ""
+    journal: Annotated[
+        str,
+        Meta(description="a file in quotes to which the hub appends each step of a record's way"),
+    ] = ""
 
 
 class BrokerSettings(Struct, frozen=True, forbid_unknown_fields=True):

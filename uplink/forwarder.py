@@ -10,16 +10,17 @@ import asyncio
 import json
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from math import inf
 from typing import NoReturn
 
 from uplink.errors import BrokerRefused, BrokerUnreachable, SealError, WireError
+from uplink.journal import Journal, Step, keep_no_journal
 from uplink.mqtt import Broker, Connection, Message
 from uplink.offers import PACE, Offers, Pace
-from uplink.outbox import Batch, Journal, Outbox
+from uplink.outbox import Batch, Outbox
 from uplink.seal import verify_receipt
 from uplink.standing import Standing
 from uplink.wire import Receipt, Run, encode_message, topic
@@ -52,7 +53,7 @@ class Forwarder:
         outbox: Outbox,
         route: Route,
         *,
-        journal: Journal = lambda _step: None,
+        journal: Journal = keep_no_journal,
         pace: Pace = PACE,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -157,7 +158,8 @@ class Forwarder:
         acknowledged = link.publish(self._route.topic("records"), encode_message(items))
         acknowledged.add_done_callback(self.standing.published)
         self.standing.counts["published"] += 1
-        self._journal("published")
+        runs = [item for item in items if isinstance(item, Run)]
+        self._journal(Step("published", _name_runs(runs)))
 
     async def _take(self, link: Connection, message: Message) -> None:
         if message.is_retained:
@@ -176,7 +178,7 @@ class Forwarder:
                 self.standing.ignored("foreign")
 
     async def _apply(self, link: Connection, receipt: Receipt) -> None:
-        self._journal("receipted")
+        self._journal(Step("receipted", receipt.stored))
         self.standing.receipted(receipt.utc_ms)
         released = await self._outbox.release(receipt.stored)
         if released.never_assigned:
@@ -217,6 +219,13 @@ class Forwarder:
             "last_receipt_ms": standing.last_receipt_ms,
         }
         link.publish(self._route.topic("status"), _json(status), is_retained=True)
+
+
+def _name_runs(runs: Iterable[Run]) -> dict[bytes, list[tuple[int, int]]]:
+    names: dict[bytes, list[tuple[int, int]]] = {}
+    for run in runs:
+        names.setdefault(run.kid, []).append((run.first, run.first + len(run.sealed) - 1))
+    return names
 
 
 def _json(status: object) -> bytes:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 from uplink.errors import OutboxDamaged, OutboxFull, OutboxLocked
+from uplink.journal import Journal, Step, keep_no_journal
 from uplink.readback import read_back
 from uplink.salvage import FILES, Loss, beside, keep_damaged_log, move, set_aside
 from uplink.schema import PAGE_BYTES
@@ -23,10 +24,7 @@ from uplink.statements import Previous
 from uplink.store import Batch, Released, Store
 from uplink.wire import Ranges
 
-__all__ = ["Batch", "Journal", "Loss", "Outbox", "Released"]
-
-Journal = Callable[[str], None]
-"""Is told each step of a record's way as it is done: sealed, committed, published, receipted, …"""
+__all__ = ["Batch", "Loss", "Outbox", "Released"]
 
 T = TypeVar("T")
 
@@ -51,7 +49,7 @@ class Outbox:
 
     @classmethod
     async def open(
-        cls, path: Path, *, quota_bytes: int, journal: Journal = lambda _step: None
+        cls, path: Path, *, quota_bytes: int, journal: Journal = keep_no_journal
     ) -> Self:
         """The outbox at `path`, made where there is none; its folder is locked for it.
 
@@ -100,7 +98,7 @@ class Outbox:
 
         def work() -> None:
             self._store.append(kid, rows, reserved=reserved)
-            self._journal("committed")
+            self._journal(Step("committed", {kid: [(rows[0][0], rows[-1][0])]}))
 
         await self._in_writer(work)
 
@@ -120,7 +118,7 @@ class Outbox:
 
         def work() -> Released:
             released = self._store.release(stored)
-            self._journal("released")
+            self._journal(Step("released", released.ranges))
             return released
 
         return await self._in_writer(work)

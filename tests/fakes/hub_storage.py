@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gateway.recorder import Recorder
+from tests.fakes.steps import Steps
 from uplink.keys import X25519, OpeningKey, Signer
 from uplink.outbox import Outbox
 from uplink.records import EpochStart, Record, decode
@@ -23,7 +24,7 @@ class HubStorage:
     def __init__(self, outbox: Outbox, clock) -> None:
         self.outbox = outbox
         self.clock = clock
-        self.steps: list[str] = []
+        self.steps = Steps()
         self._signer = Signer.generate()
         self._opening_key = OpeningKey.generate(X25519)
         self._key_records: dict[bytes, bytes] = {}
@@ -34,7 +35,7 @@ class HubStorage:
 
     def start_recorder(self) -> Recorder:
         return Recorder(
-            self.outbox, self.clock, self._open, software="vitalpost 0", journal=self.steps.append
+            self.outbox, self.clock, self._open, software="vitalpost 0", journal=self.steps.note
         )
 
     async def read(self) -> list[Kept]:

@@ -20,7 +20,8 @@ WAY = ("captured", "sealed", "committed", "published", "receipted", "released")
 def main(settings, step, of):
     taken = []
 
-    def die_there(name):
+    def die_there(told):
+        name = told.did
         if of == "reading" and name == WAY[len(taken) % len(WAY)]:
             taken.append(name)
         if name == step and (of == "clock" or name in taken):

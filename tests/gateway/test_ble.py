@@ -74,7 +74,7 @@ class Home:
 
     def sessions(self):
         recorder = self.storage.start_recorder()
-        return Sessions(self.device(), recorder, self.storage.steps.append)
+        return Sessions(self.device(), recorder, self.storage.steps.note)
 
     def start_hub(self):
         central = Central(self.station(), [self.sessions()])

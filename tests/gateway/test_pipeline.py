@@ -61,7 +61,7 @@ class Bench:
 
     def start_session(self):
         self.link = Link(self.clock)
-        self.pipeline = Pipeline(self.device, self.link, self.recorder, self.storage.steps.append)
+        self.pipeline = Pipeline(self.device, self.link, self.recorder, self.storage.steps.note)
 
     async def records(self, *kinds):
         kept = await self.storage.read_records()

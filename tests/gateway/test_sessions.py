@@ -65,7 +65,7 @@ class Bench:
 
     def sessions(self, *steps):
         device = Device("cuff", "F0", b"i" * 16, Confirming(*steps), is_bonded=False)
-        return Sessions(device, self.recorder, self.storage.steps.append)
+        return Sessions(device, self.recorder, self.storage.steps.note)
 
     @asynccontextmanager
     async def connect(self):

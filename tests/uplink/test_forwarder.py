@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, suppress
 import pytest
 from structlog.testing import capture_logs
 
+from tests.fakes.steps import Steps
 from uplink.forwarder import Forwarder, Pace, Route
 from uplink.keys import X25519, OpeningKey, Signer
 from uplink.mqtt import Broker, Connection, tls_context
@@ -104,7 +105,7 @@ class Hub:
         self.forwarder = Forwarder(
             outbox,
             Route(broker, [office.signer.public()], software="vitalpost 0", **route),
-            journal=steps.append,
+            journal=steps.note,
             pace=pace,
         )
         self.standing = self.forwarder.standing
@@ -147,7 +148,7 @@ async def stand(tmp_path, broker, authority):
     class Stand:
         def __init__(self):
             self.broker = broker
-            self.steps = []
+            self.steps = Steps()
 
         def as_client(self, name):
             tls = tls_context(authority.certificate, *authority.issue(name))
@@ -160,7 +161,7 @@ async def stand(tmp_path, broker, authority):
 
         async def hub(self, office, pace=SOON, is_running=True, **route):
             outbox = await Outbox.open(
-                tmp_path / "outbox.db", quota_bytes=1 << 24, journal=self.steps.append
+                tmp_path / "outbox.db", quota_bytes=1 << 24, journal=self.steps.note
             )
             stack.push_async_callback(outbox.close)
             hub = Hub(outbox, office, self.as_client(HUB), pace, self.steps, **route)
@@ -422,7 +423,7 @@ async def test_a_broker_that_accepts_and_kicks_is_left_alone_ever_longer(stand, 
         Office(None),
         Broker(host, port, HUB, broker.tls),
         Pace(draw=draw, longest_reconnect_s=8.0),
-        [],
+        Steps(),
     )
     async with server:
         task = stand.start(hub)

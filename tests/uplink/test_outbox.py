@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.fakes.steps import Steps
 from uplink.errors import OutboxDamaged, OutboxFull, OutboxLocked, OutboxNewer, SealError
 from uplink.outbox import Outbox
 from uplink.statements import Previous
@@ -120,8 +121,8 @@ async def test_a_closed_epoch_takes_no_more_rows(outbox):
 
 
 async def test_a_full_outbox_refuses_readings_whole_but_keeps_room_for_keys_and_deletes(path):
-    steps = []
-    outbox = await Outbox.open(path, quota_bytes=64 << 10, journal=steps.append)
+    steps = Steps()
+    outbox = await Outbox.open(path, quota_bytes=64 << 10, journal=steps.note)
     await outbox.begin_epoch(KID, KEY_RECORD)
     last = await fill(outbox, 7, 110)
     assert last > 300
