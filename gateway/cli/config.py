@@ -61,5 +61,5 @@ def find_faults(path: Path) -> list[ConfigError]:
         attempt(lambda: load_radio(settings.radio))
         attempt(lambda: load_clock(settings.clock.source, settings.clock.options))
         if settings.credentials.exists():
-            attempt(lambda: load_credentials(settings.credentials))
+            attempt(lambda: load_credentials(settings.credentials, settings.hub.suite))
     return faults

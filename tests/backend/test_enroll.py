@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from backend import ledger
 from backend.enroll import answer, enter_hub, read
 from backend.errors import EnrolmentRefused
-from backend.keys import load_authority, make_keys
+from backend.keygen import make_keys
+from backend.keys import load_authority
 from gateway.provision import install_answer, make_request
 from tests.backend.office import DAY, HOUR, PATIENT, START, frame, naive
 from uplink.keys import Signer
@@ -35,7 +36,7 @@ def enter(office, keys, data):
     request = read(data)
     with office.ledger.writing() as connection:
         certificate = enter_hub(connection, load_authority(keys), request, START)
-    return answer(keys, request, certificate)
+    return answer(keys, request, certificate, START)
 
 
 def test_a_hub_installs_what_the_office_answers(office, keys, hub_folder):

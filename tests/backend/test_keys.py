@@ -6,13 +6,13 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from backend.errors import KeyExists, KeyUnusable
+from backend.keygen import make_keys
 from backend.keys import (
     load_authority,
     load_opening_keys,
-    load_receipt_key,
+    load_receipt_keys,
     load_receipt_publics,
     load_sealing_keys,
-    make_keys,
 )
 from uplink.keys import X25519, X_WING, OpeningKey
 
@@ -34,7 +34,7 @@ def test_keys_are_private_and_belong_together(tmp_path):
     assert sealing.suite == X_WING
     assert opening.public().data == sealing.data
     assert len(load_receipt_publics(folder)) == 1
-    assert load_receipt_key(folder)
+    assert len(load_receipt_keys(folder)) == 1
     for name in ("backend.crt", "ca.crt"):
         certificate(folder, name).verify_directly_issued_by(certificate(folder, "ca.crt"))
     (name,) = certificate(folder, "backend.crt").subject.get_attributes_for_oid(NameOID.COMMON_NAME)

@@ -28,6 +28,7 @@ class MosquittoBroker:
         certs.mkdir()
         certificate, key = authority.issue("broker")
         shutil.copy(authority.certificate, certs / "ca.crt")
+        shutil.copy(authority.revoked, certs / "ca.crl")
         shutil.copy(certificate, certs / "broker.crt")
         shutil.copy(key, certs / "broker.key")
         shutil.copy(CONFIG / "mosquitto.acl", certs)
