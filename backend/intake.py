@@ -17,13 +17,13 @@ from backend.batch import Batch
 from backend.epochs import Opener
 from backend.incidents import Incidents
 from backend.ledger import Ledger
-from backend.membership import load_member
+from backend.membership import Member, load_member
 from backend.renewal import Renewal
 from uplink.answers import Answer
 from uplink.errors import WireError
 from uplink.keys import OpeningKey, Signer
 from uplink.seal import sign_answer, sign_receipt
-from uplink.wire import FORMAT, HUB_ID, Receipt, decode_message
+from uplink.wire import FORMAT, HUB_ID, Receipt, decode_message, key_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +85,7 @@ class Intake:
             else:
                 batch.take(message)
             answer = self._answer(connection, batch, now_ms)
-        said = batch.request.receipt_keys if batch.request else member.receipt_keys
-        key = self._renewal.signer_for(said) if self._renewal else self._receipt_key
+            key = self._choose_key(batch, member)
         receipt = batch.receipt()
         return Reply(
             member.hub,
@@ -95,6 +94,15 @@ class Intake:
             sign_answer(answer, key) if answer else None,
             batch.incidents.seen,
         )
+
+    def _choose_key(self, batch: Batch, member: Member) -> Signer:
+        if self._renewal is None:
+            return self._receipt_key
+        believed = batch.request.receipt_keys if batch.request else member.receipt_keys
+        key = self._renewal.signer_for(believed)
+        if believed and key_id(key.public()) not in believed:
+            batch.incidents.count("receipt-key-not-believed", "it must be answered by hand")
+        return key
 
     def _answer(self, connection: Connection, batch: Batch, now_ms: int) -> Answer | None:
         if batch.request is None or self._renewal is None:
