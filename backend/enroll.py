@@ -131,8 +131,7 @@ def enter_hub(connection: Connection, authority: Authority, request: Request, no
             raise EnrolmentRefused(f"hub {request.hub} is enrolled with another key", _NEW_ID)
         row = {"hub": request.hub, "sign_key": request.sign_key, "added_ms": now_ms}
         connection.execute(insert(hub_key).values(row))
-    certificate = certify(connection, authority, request.hub, request.tls_key, now_ms)
-    return str(certificate)
+    return certify(connection, authority, request.hub, request.tls_key, now_ms)
 
 
 def enter_monitoring(

@@ -57,7 +57,8 @@ class Renewal:
     def answer(self, connection: Connection, request: Request, now_ms: int) -> Answer | None:
         """What the hub has not got yet; None if it has everything.
 
-        Raises WireError for a request in which no certificate is asked for.
+        Raises WireError for a request in which no certificate is asked for, and for one by a TLS
+        key that no certificate was made for: a new key is enrolled by hand.
         """
         office = self._office
         if office is None:
@@ -68,9 +69,9 @@ class Renewal:
             raise WireError(f"certificate request: {error}") from error
         if name != request.hub:
             raise WireError("certificate request: found another name than the hub's")
+        if not find_certificates(connection, request.hub, tls_key):
+            raise WireError("certificate request: found a key that was not enrolled")
         certificate = certify(connection, office.authority, request.hub, tls_key, now_ms)
-        if certificate is None:
-            return None
         told = Told(as_der(certificate)[0], office.trust, office.hpke, office.receipt_keys)
         return Answer(request.hub, now_ms, told) if told.id != request.told else None
 
@@ -88,29 +89,31 @@ def _load_office(folder: Path) -> Office:
     )
 
 
+def find_certificates(connection: Connection, name: str, tls_key: PublicKey) -> list[str]:
+    """The certificates in PEM that the hub was given for this key, the newest first."""
+    table = hub_certificate
+    given = select(table.c.certificate).where(table.c.hub == name).order_by(table.c.id.desc())
+    newest = select(hub.c.certificate).where(hub.c.id == name, hub.c.certificate != "")
+    every = (str(pem) for query in (given, newest) for pem in connection.scalars(query))
+    return [pem for pem in every if public_key_in(pem) == tls_key]
+
+
 def certify(
     connection: Connection,
     authority: Authority | None,
     name: str,
     tls_key: PublicKey,
     now_ms: int,
-) -> str | None:
+) -> str:
     """The hub's certificate for its key, in PEM: one with a third of its life left, or a new one.
 
-    None where there is neither, nor an authority to sign it.
+    Without an authority it is the newest there is; where there is none it raises KeyUnusable.
     """
-    given = select(hub_certificate.c.certificate).where(hub_certificate.c.hub == name)
-    newest = select(hub.c.certificate).where(hub.c.id == name, hub.c.certificate != "")
-    fitting = [
-        str(pem)
-        for query in (given.order_by(hub_certificate.c.id.desc()), newest)
-        for pem in connection.scalars(query)
-        if public_key_in(pem) == tls_key
-    ]
+    fitting = find_certificates(connection, name, tls_key)
     if fitting and (authority is None or not is_due(fitting[0])):
         return fitting[0]
     if authority is None:
-        return None
+        raise KeyUnusable(Path("ca.key"), "no such file")
     certificate = authority.certify_hub(name, tls_key)
     row = {"hub": name, "certificate": certificate, "issued_ms": now_ms}
     connection.execute(insert(hub_certificate).values(row))

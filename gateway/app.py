@@ -53,7 +53,7 @@ async def run(
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
-    installed = load_credentials(settings.credentials, settings.hub.suite)
+    installed = load_credentials(settings.credentials)
     clock = load_clock(settings.clock.source, settings.clock.options)
     devices = enrol(settings.devices, load_drivers())
     radio = load_radio(settings.radio)
@@ -77,8 +77,8 @@ async def run(
         )
 
         def open_next(start: EpochStart, previous: Previous | None) -> tuple[Epoch, bytes]:
-            held = renewal.credentials
-            return open_epoch(settings.hub.id, held.signer, held.sealing_key, start, previous)
+            signer, sealing_key = renewal.credentials.signer, renewal.sealing_key
+            return open_epoch(settings.hub.id, signer, sealing_key, start, previous)
 
         recorder = Recorder(
             outbox,

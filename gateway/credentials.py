@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 from base64 import b64decode
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -40,21 +40,30 @@ class Credentials:
     """What the hub signs with, seals to and believes; TLS reads its own files."""
 
     signer: Signer
-    sealing_key: SealingKey
     sealing_keys: tuple[SealingKey, ...]
     receipt_keys: tuple[bytes, ...]
     tls_key: Path
     tls_certificate: Path
     broker_ca: Path
     told_ms: int
+    """The office's time of its answer."""
+
+    def sealing_key(self, suite: str) -> SealingKey:
+        """The key to seal to: the first of its suite, as a key before it follows during a change.
+
+        Raises ConfigErrors where the office has given none.
+        """
+        for key in self.sealing_keys:
+            if key.suite == SUITES[suite]:
+                return key
+        numbers = {key.suite for key in self.sealing_keys}
+        names = ", ".join(name for name, number in SUITES.items() if number in numbers)
+        wanted = f"a suite of which the office has given a key: {names}"
+        raise ConfigErrors([ConfigError("hub.suite", repr(suite), wanted, NO_SUITE)])
 
 
-def load_credentials(folder: Path, suite: str = "x-wing") -> Credentials:
-    """All of them, and of the keys to seal to the first of this suite.
-
-    `told_ms` is the office's time of the answer that was installed. Raises ConfigErrors that name
-    each file at fault.
-    """
+def load_credentials(folder: Path) -> Credentials:
+    """All of them. Raises ConfigErrors that name each file at fault."""
     faults: list[ConfigError] = []
 
     def take(name: str, parse: Callable[[str], T], wanted: str, hint: str) -> T | None:
@@ -86,16 +95,10 @@ def load_credentials(folder: Path, suite: str = "x-wing") -> Credentials:
     take(BROKER_CA, _find_pem, "the broker's authority in PEM", INSTALL)
     if not faults:
         faults += _check_tls(folder)
-    sealing_key = first_of_suite(sealing_keys or [], suite)
-    if sealing_keys and sealing_key is None:
-        names = [name for name, number in SUITES.items() for k in sealing_keys if k.suite == number]
-        wanted = f"a suite of which the office has given a key: {', '.join(dict.fromkeys(names))}"
-        faults.append(ConfigError("hub.suite", repr(suite), wanted, NO_SUITE))
-    if faults or not (signer and sealing_keys and sealing_key and receipt_keys):
+    if faults or not (signer and sealing_keys and receipt_keys):
         raise ConfigErrors(faults)
     return Credentials(
         signer,
-        sealing_key,
         tuple(sealing_keys),
         receipt_keys,
         folder / TLS_KEY,
@@ -103,11 +106,6 @@ def load_credentials(folder: Path, suite: str = "x-wing") -> Credentials:
         folder / BROKER_CA,
         told_ms or 0,
     )
-
-
-def first_of_suite(keys: Iterable[SealingKey], suite: str) -> SealingKey | None:
-    """The key to seal to: the first of its suite; during a change of keys the old one follows."""
-    return next((key for key in keys if key.suite == SUITES[suite]), None)
 
 
 def parse_sealing_keys(text: str) -> list[SealingKey]:

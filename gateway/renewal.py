@@ -11,16 +11,16 @@ from __future__ import annotations
 import os
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime
 from math import inf
 from pathlib import Path
+from typing import NamedTuple, NoReturn
 
 import structlog
 
 from gateway.certificates import as_der, as_pem, find_fault, load_tls_key, make_csr, utc
-from gateway.credentials import SUITES, Credentials, first_of_suite
+from gateway.credentials import SUITES, Credentials
 from gateway.errors import AnswerRefused
 from uplink.answers import Answer, Told
 from uplink.cbor import as_array, as_bytes, dump, load
@@ -55,7 +55,10 @@ class Renewal:
         now_ms: Callable[[], int],
         utc_s: Callable[[], float] = time.time,
     ) -> None:
-        """Read the kept answers; what does not hold of them is said, and left unused."""
+        """Read the kept answers; what does not hold of them is said, and left unused.
+
+        Raises ConfigErrors where no key of the suite is known.
+        """
         self.credentials = installed
         self.ask_at = -inf
         self._installed = installed
@@ -72,9 +75,21 @@ class Renewal:
             tuple((key.suite, key.data) for key in installed.sealing_keys),
             installed.receipt_keys,
         )
-        self._kept: list[bytes] = []
+        self._kept: Sequence[bytes] = ()
         self._routed = installed
-        self._read()
+        try:
+            if kept := load_kept(installed, hub, state, suite):
+                self._apply(kept.newest, kept.credentials)
+                self._kept = kept.answers
+        except (AnswerRefused, OSError) as error:
+            fault = getattr(error, "reason", None) or getattr(error, "strerror", None) or str(error)
+            log.warning("office-answer-ignored", file=str(state / ANSWER), fault=fault, hint=HINT)
+        self.credentials.sealing_key(suite)
+
+    @property
+    def sealing_key(self) -> SealingKey:
+        """What the next epoch is sealed to."""
+        return self.credentials.sealing_key(self._suite)
 
     def ask(self, now: float) -> bytes:
         """A signed request that says what the hub has; the next one is due in a day."""
@@ -91,7 +106,10 @@ class Renewal:
         except (SealError, WireError):
             return False
         try:
-            credentials = self._check(answer, self.credentials.told_ms, utc(self._utc_s()))
+            credentials = _check(answer, self.credentials, self._hub, self._state, self._suite)
+            now = utc(self._utc_s())
+            if fault := find_fault(answer.told.certificate, self._hub, self._tls_key, now):
+                _refuse(fault)
         except AnswerRefused as refused:
             log.warning("office-answer-refused", reason=refused.reason, hint=HINT)
             return True
@@ -120,57 +138,6 @@ class Renewal:
         self._routed = held
         return replace(route, broker=replace(route.broker, tls=tls), receipt_keys=held.receipt_keys)
 
-    def _read(self) -> None:
-        path = self._state / ANSWER
-        try:
-            data = path.read_bytes()
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            self._ignore(error.strerror or str(error))
-            return
-        try:
-            kept = _parse_kept(data)
-            answer = verify_answer(kept[0], self._installed.receipt_keys)
-            for each in kept[1:]:
-                answer = verify_answer(each, answer.told.receipt_keys)
-            if answer.utc_ms <= self._installed.told_ms:
-                return  # a newer one was installed by hand since
-            self._apply(answer, self._check(answer, self._installed.told_ms))
-        except (WireError, SealError, OSError) as error:
-            self._ignore(str(error))
-        except AnswerRefused as refused:
-            self._ignore(refused.reason)
-        else:
-            self._kept = kept
-
-    def _check(self, answer: Answer, told_ms: int, now: datetime | None = None) -> Credentials:
-        """What holds by this answer; `now` is when it came. Raises AnswerRefused."""
-        if answer.hub != self._hub:
-            raise AnswerRefused(f"it is for hub {answer.hub}, this is {self._hub}")
-        if answer.utc_ms <= told_ms:
-            raise AnswerRefused("it is not newer than what this hub has")
-        if fault := find_fault(answer.told.certificate, self._hub, self._tls_key, now):
-            raise AnswerRefused(fault)
-        try:
-            # A suite that a later version added is no fault of the answer.
-            keys = tuple(SealingKey(*k) for k in answer.told.hpke if k[0] in SUITES.values())
-            as_pem(answer.told.authorities)
-        except (SealError, ValueError) as error:
-            raise AnswerRefused(f"a key or authority in it cannot be used ({error})") from error
-        sealing_key = first_of_suite(keys, self._suite)
-        if sealing_key is None:
-            raise AnswerRefused(f"it has no key of the suite {self._suite}")
-        return replace(
-            self._installed,
-            sealing_key=sealing_key,
-            sealing_keys=keys,
-            receipt_keys=answer.told.receipt_keys,
-            tls_certificate=self._state / CERTIFICATE,
-            broker_ca=self._state / AUTHORITIES,
-            told_ms=answer.utc_ms,
-        )
-
     def _apply(self, answer: Answer, credentials: Credentials) -> None:
         _replace(credentials.tls_certificate, as_pem([answer.told.certificate]).encode())
         _replace(credentials.broker_ca, as_pem(answer.told.authorities).encode())
@@ -183,8 +150,73 @@ class Renewal:
             return False
         return True
 
-    def _ignore(self, fault: str) -> None:
-        log.warning("office-answer-ignored", file=str(self._state / ANSWER), fault=fault, hint=HINT)
+
+class Kept(NamedTuple):
+    """The answers in the state folder, the newest last, and what holds by it."""
+
+    answers: Sequence[bytes]
+    newest: Answer
+    credentials: Credentials
+
+
+def load_kept(installed: Credentials, hub: str, state: Path, suite: str) -> Kept | None:
+    """What is kept and newer than what is installed. Raises AnswerRefused if it does not hold."""
+    try:
+        data = (state / ANSWER).read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise AnswerRefused(error.strerror or str(error)) from error
+    try:
+        answers = _parse_kept(data)
+        newest = verify_answer(answers[0], installed.receipt_keys)
+        for each in answers[1:]:
+            newest = verify_answer(each, newest.told.receipt_keys)
+    except (WireError, SealError) as error:
+        raise AnswerRefused(str(error)) from error
+    if newest.utc_ms <= installed.told_ms:
+        return None  # a newer one was installed by hand since
+    return Kept(answers, newest, _check(newest, installed, hub, state, suite))
+
+
+def check_suite(installed: Credentials, hub: str, state: Path, suite: str) -> None:
+    """Raise ConfigErrors where neither installation nor a kept answer has a key of the suite."""
+    try:
+        kept = load_kept(installed, hub, state, suite)
+    except AnswerRefused:
+        kept = None
+    (kept.credentials if kept else installed).sealing_key(suite)
+
+
+def _check(answer: Answer, held: Credentials, hub: str, state: Path, suite: str) -> Credentials:
+    """What holds by this answer after what is held. Raises AnswerRefused."""
+    if answer.hub != hub:
+        _refuse(f"it is for hub {answer.hub}, this is {hub}")
+    if answer.utc_ms <= held.told_ms:
+        _refuse("it is not newer than what this hub has")
+    key = load_tls_key(held.tls_key.read_text("utf-8"))
+    if fault := find_fault(answer.told.certificate, hub, key):
+        _refuse(fault)
+    try:
+        # A suite that a later version added is no fault of the answer.
+        keys = tuple(SealingKey(*k) for k in answer.told.hpke if k[0] in SUITES.values())
+        as_pem(answer.told.authorities)
+    except (SealError, ValueError) as error:
+        raise AnswerRefused(f"a key or authority in it cannot be used ({error})") from error
+    if SUITES[suite] not in {key.suite for key in keys}:
+        _refuse(f"it has no key of the suite {suite}")
+    return replace(
+        held,
+        sealing_keys=keys,
+        receipt_keys=answer.told.receipt_keys,
+        tls_certificate=state / CERTIFICATE,
+        broker_ca=state / AUTHORITIES,
+        told_ms=answer.utc_ms,
+    )
+
+
+def _refuse(reason: str) -> NoReturn:
+    raise AnswerRefused(reason)
 
 
 def _parse_kept(data: bytes) -> list[bytes]:

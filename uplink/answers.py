@@ -7,7 +7,7 @@ answer = {                ; payload of a COSE_Sign1 by a receipt key, on <prefix
     4: bstr               ; the hub's certificate, X.509 in DER
     5: [+ bstr]           ; the authorities that may sign the broker's, X.509 in DER
     6: [+ [suite, bstr]]  ; HPKE keys to seal to, the newest first; suite as in a key record
-    7: [+ bstr .size 32]  ; Ed25519 keys whose receipts and answers hold
+    7: [+ bstr .size 32]  ; Ed25519 keys whose receipts and answers hold; at most 32
 }
 id of what was told = first 8 bytes of SHA-256 over CBOR [4, 5, 6, 7], those of the answer
 """
@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from uplink.cbor import as_array, as_bytes, as_int, dump
 from uplink.errors import WireError
 from uplink.records import MAX_UTC_MS
+from uplink.statements import MAX_RECEIPT_KEYS
 from uplink.wire import FORMAT, as_hub, key_id, read_payload
 
 _ANSWER = 6
@@ -68,6 +69,8 @@ def decode_answer(payload: bytes) -> Answer:
     authorities = tuple(as_bytes(one, "authority") for one in _some(fields.get(5), "authorities"))
     hpke = tuple(_decode_hpke(one) for one in _some(fields.get(6), "HPKE keys"))
     keys = tuple(as_bytes(one, "receipt key", 32) for one in _some(fields.get(7), "receipt keys"))
+    if len(keys) > MAX_RECEIPT_KEYS:
+        raise WireError(f"receipt keys: {len(keys)}, the limit is {MAX_RECEIPT_KEYS}")
     return Answer(
         as_hub(fields.get(2)),
         as_int(fields.get(3), "utc_ms", 0, MAX_UTC_MS),

@@ -38,7 +38,7 @@ request = {                            ; what has changed at the office? (uplink
 2: hub
 3: uint                            ; UTC in ms since 1970 as the hub believes it
 4: bstr                            ; PKCS 10 request (DER) of the hub's TLS key
-5: [* bstr .size 8]                ; ids of the receipt keys that the hub believes
+5: [* bstr .size 8]                ; ids of the receipt keys that the hub believes, at most 32
 6: bstr .size 8                    ; id of what the office told last
 }
 chain(0) = 32 zero bytes    chain(n) = SHA-256(chain(n-1) || sealed record n)
@@ -67,6 +67,7 @@ from uplink.wire import (
 )
 
 CHAIN_START = bytes(32)
+MAX_RECEIPT_KEYS = 32
 
 _KEY_RECORD, _CHECKPOINT, _GONE, _REQUEST = 1, 3, 4, 5
 
@@ -247,6 +248,13 @@ def _decode_request(fields: Mapping[int, object]) -> Request:
         as_hub(fields.get(2)),
         as_int(fields.get(3), "utc_ms", 0, MAX_UTC_MS),
         as_bytes(fields.get(4), "certificate request"),
-        tuple(as_bytes(item, "key id", 8) for item in as_array(fields.get(5), "receipt keys")),
+        _decode_key_ids(fields.get(5)),
         as_bytes(fields.get(6), "id of what was told", 8),
     )
+
+
+def _decode_key_ids(value: object) -> tuple[bytes, ...]:
+    ids = tuple(as_bytes(item, "key id", 8) for item in as_array(value, "receipt keys"))
+    if len(ids) > MAX_RECEIPT_KEYS:
+        raise WireError(f"receipt keys: {len(ids)}, the limit is {MAX_RECEIPT_KEYS}")
+    return ids

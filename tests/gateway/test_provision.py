@@ -32,7 +32,7 @@ def test_the_office_accepts_the_request_and_the_hub_its_answer(folder, office):
     install(folder, office.answer(request))
     credentials = load_credentials(folder)
     assert credentials.signer.public() == request.sign_key
-    assert credentials.sealing_key.id == office.opening_keys[0].public().id
+    assert credentials.sealing_key("x-wing").id == office.opening_keys[0].public().id
     assert credentials.receipt_keys == (office.receipt_key.public(),)
     assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
 
@@ -149,14 +149,14 @@ def test_records_are_sealed_to_the_first_key_of_the_suite_in_the_settings(folder
     office.opening_keys.append(OpeningKey.generate(X25519))
     install(folder, office.answer(make_request(folder, "hub-1")))
     wanted = office.opening_keys[1].public().id
-    assert load_credentials(folder, "x25519").sealing_key.id == wanted
+    assert load_credentials(folder).sealing_key("x25519").id == wanted
 
 
 def test_a_suite_of_which_the_office_has_no_key_is_a_fault_of_the_settings(folder, office):
     office.opening_keys.pop()
     install(folder, office.answer(make_request(folder, "hub-1")))
     with pytest.raises(ConfigErrors) as caught:
-        load_credentials(folder, "x25519")
+        load_credentials(folder).sealing_key("x25519")
     [fault] = caught.value.faults
     assert (fault.path, fault.found) == ("hub.suite", "'x25519'")
     assert fault.wanted.endswith(": x-wing")

@@ -10,8 +10,9 @@ from structlog.testing import capture_logs
 from backend.certificates import as_der, make_key
 from backend.enroll import read as read_request
 from gateway.credentials import load_credentials
+from gateway.errors import ConfigErrors
 from gateway.provision import install_answer, make_request
-from gateway.renewal import Renewal
+from gateway.renewal import Renewal, check_suite
 from tests.fakes.hub_folder import Office
 from uplink.answers import Answer, Told
 from uplink.forwarder import Route
@@ -42,7 +43,7 @@ class Hub:
 
     def start(self, suite="x-wing", **changes):
         return Renewal(
-            load_credentials(self.folder, suite),
+            load_credentials(self.folder),
             "hub-1",
             self.state,
             suite,
@@ -108,7 +109,7 @@ def test_an_answer_holds_at_once_and_after_a_restart(hub):
     assert renewal.ask_at < 0
     for each in (renewal, hub.start()):
         held = each.credentials
-        assert held.sealing_key.id == following.public().id
+        assert each.sealing_key.id == following.public().id
         assert held.receipt_keys == keys
         assert held.told_ms == LATER_MS
         assert held.tls_certificate.read_text() != before.tls_certificate.read_text()
@@ -174,10 +175,25 @@ def test_a_suite_of_a_later_version_is_passed_over(hub):
     key = OpeningKey.generate(X25519).public()
     hpke = ((0x99, bytes(32)), (X25519, key.data))
     assert take(renewal, hub.tell(hpke=hpke)) == (True, [])
-    assert renewal.credentials.sealing_key.id == key.id
+    assert renewal.sealing_key.id == key.id
     asked = verify_statement(renewal.ask(0), [hub.request.sign_key])
     assert asked.told == renewal._told.id
     assert renewal._told.hpke == hpke
+
+
+def test_a_suite_that_only_an_answer_over_the_air_has_a_key_of_can_be_chosen(hub):
+    key = hub.office.opening_keys.pop().public()
+    hub.install()
+    state = (load_credentials(hub.folder), "hub-1", hub.state)
+    for choose in (lambda: hub.start("x25519"), lambda: check_suite(*state, "x25519")):
+        with pytest.raises(ConfigErrors, match=r"hub\.suite: found 'x25519'"):
+            choose()
+    hpke = ((X_WING, hub.office.opening_keys[0].public().data), (X25519, key.data))
+    take(hub.start(), hub.tell(hpke=hpke))
+    before = files(hub)
+    check_suite(*state, "x25519")
+    assert files(hub) == before
+    assert hub.start("x25519").sealing_key.id == key.id
 
 
 def test_a_forged_answer_is_none(hub):
