@@ -16,6 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
+from simulator import history, journals
 from simulator.clock import ScriptClock
 from simulator.processes import Home, Program, program, run
 from simulator.proxy import CountingProxy
@@ -34,6 +35,7 @@ id = "{hub}"
 state = "{folder}/hub"
 credentials = "{folder}/hub/credentials"
 site_zone = "{zone}"
+journal = "{folder}/journal.jsonl"
 [broker]
 host = "127.0.0.1"
 port = {port}
@@ -55,6 +57,7 @@ bond = true
 BACKEND_TOML = """\
 [ledger]
 path = "{folder}/ledger.db"
+journal = "{folder}/journal.jsonl"
 [keys]
 dir = "{folder}/keys"
 [broker]
@@ -78,6 +81,7 @@ class Stage:
         self.clock = ScriptClock.create(folder / "clock")
         self.clock.jump_to(_nanoseconds(script.instant(1, "07:00")))
         self.log = folder / "cuff.jsonl"
+        self.journal = folder / "journal.jsonl"
         cuff = script.cuff
         self.home = Home(
             "home",
@@ -153,6 +157,18 @@ class Stage:
         """Raise RuntimeError with the last words of a part that ended by itself."""
         for part in (self.hub, self.home, self.backend, self.broker):
             part.assert_alive()
+
+    async def kill(self, part: Program) -> None:
+        """`kill -9`, written into the journal in the name of its victim."""
+        await part.kill()
+        journals.note(self.journal, HUB if part is self.hub else part.name, "killed")
+
+    def note_drained(self) -> bool:
+        """Whether the office has all that the hub has committed; if so the journal says it."""
+        is_drained = not history.find_undelivered(journals.read(self.journal), {HUB})
+        if is_drained:
+            journals.note(self.journal, HUB, "drained")
+        return is_drained
 
     async def ask_office(self, command: str, *words: str) -> dict[str, Any]:
         """One command of the backend, as data. A fault that `verify` finds is data too."""
