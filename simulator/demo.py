@@ -165,11 +165,11 @@ async def main(script: Script, *, as_json: bool, keep: bool) -> int:
     return 0 if outcome.is_good else 1
 
 
-def folder_on_disk() -> Path:
+def folder_on_disk(prefix: str = "vitalpost-demo-") -> Path:
     """A fresh folder on a real file system: bytes written to a tmpfs reach no flash."""
     for parent in (tempfile.gettempdir(), "/var/tmp"):  # noqa: S108  a fresh folder is made in it
         if file_system(Path(parent)) not in ("tmpfs", "ramfs"):
-            return Path(tempfile.mkdtemp(prefix="vitalpost-demo-", dir=parent))
+            return Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
     raise RuntimeError("every temporary folder is in memory: set TMPDIR to one on a disk")
 
 

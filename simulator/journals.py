@@ -1,7 +1,7 @@
 """From what each part wrote down to the steps of one history.
 
 A journal is JSON lines, appended to by any number of processes: {"by", "did", "records": {kid:
-[[first, last], …]}}; whoever conducts a run writes the kills into it.
+[[first, last], …]}} and more of a Step; whoever conducts a run writes the kills into it.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from simulator.history import Step
 OFFICE = "office"
 
 
-def note(path: Path, by: str, did: str) -> None:
-    """Write a step that a process cannot write itself."""
+def note(path: Path, by: str, did: str, **facts: Any) -> None:
+    """Write a step that a process of the product cannot write itself."""
     with path.open("a") as journal:
-        journal.write(json.dumps({"by": by, "did": did}) + "\n")
+        journal.write(json.dumps({"by": by, "did": did, **facts}) + "\n")
 
 
 def read(path: Path) -> Iterator[Step]:
@@ -28,7 +28,8 @@ def read(path: Path) -> Iterator[Step]:
         for line in journal:
             if line.endswith("\n"):
                 found = json.loads(line)
-                yield Step(found["by"], found["did"], found.get("records", {}))
+                found.pop("at_ms", None)
+                yield Step(**found)
 
 
 def ask_ledger(verified: dict[str, Any], days: dict[str, Any]) -> Iterator[Step]:

@@ -9,6 +9,7 @@ import signal
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -53,8 +54,9 @@ class Program:
         process = self.process
         if process is None or process.returncode is not None:
             return
-        self.written_bytes += written_bytes(process.pid)
-        process.send_signal(how)
+        with suppress(OSError):  # it has just ended by itself
+            self.written_bytes += written_bytes(process.pid)
+            process.send_signal(how)
         try:
             await asyncio.wait_for(process.wait(), STOP_TIMEOUT_S)
         except TimeoutError:

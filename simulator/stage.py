@@ -118,7 +118,7 @@ class Stage:
         await run(
             program("vitalpost-backend"), "keygen", self._path("keys"), "--broker", "127.0.0.1"
         )
-        self._write_broker_files()
+        write_broker_files(self.folder, self.folder / "keys", self.broker_port)
         (self.folder / "backend.toml").write_text(
             BACKEND_TOML.format(folder=self.folder, port=self.broker_port)
         )
@@ -195,22 +195,6 @@ class Stage:
         Path(answer).write_text(answered)  # noqa: ASYNC240  nothing else runs yet
         await run(vitalpost, "provision", "install", answer, *hub)
 
-    def _write_broker_files(self) -> None:
-        # The shipped samples, filled in. Mosquitto started by root would become another user.
-        keys = self._path("keys")
-        shutil.copy(CONFIG / "mosquitto.acl", keys)
-        (self.folder / "broker").mkdir()
-        text = (CONFIG / "mosquitto.conf").read_text()
-        for mark, value in {
-            "@PORT@": str(self.broker_port),
-            "@ADDRESS@": "127.0.0.1",
-            "@CERTS@": keys,
-            "@DATA@": self._path("broker"),
-        }.items():
-            text = text.replace(mark, value)
-        user = Path(f"/proc/{os.getpid()}").owner()
-        (self.folder / "mosquitto.conf").write_text(f"{text}user {user}\n")
-
     def _office(self, command: str, *words: str) -> list[str]:
         settings = ("--settings", self._path("backend.toml"))
         return [program("vitalpost-backend"), command, *words, *settings]
@@ -220,6 +204,23 @@ class Stage:
 
     def _path(self, name: str) -> str:
         return str(self.folder / name)
+
+
+def write_broker_files(folder: Path, keys: Path, port: int) -> None:
+    """The shipped samples, filled in: a broker whose settings and state are in `folder`."""
+    shutil.copy(CONFIG / "mosquitto.acl", keys)
+    (folder / "broker").mkdir()
+    text = (CONFIG / "mosquitto.conf").read_text()
+    for mark, value in {
+        "@PORT@": str(port),
+        "@ADDRESS@": "127.0.0.1",
+        "@CERTS@": str(keys),
+        "@DATA@": str(folder / "broker"),
+    }.items():
+        text = text.replace(mark, value)
+    # Mosquitto started by root would become another user.
+    user = Path(f"/proc/{os.getpid()}").owner()
+    (folder / "mosquitto.conf").write_text(f"{text}user {user}\n")
 
 
 def mosquitto() -> str:
