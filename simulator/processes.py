@@ -29,10 +29,12 @@ class Program:
         self.log = folder / f"{name}.log"
         self.written_bytes = 0
         self.process: Process | None = None
+        self._born_at = 0
 
     async def start(self, *, stdin: int | None = None, stdout: int | None = None) -> Process:
         """Start it; returns at once."""
         with self.log.open("ab") as log:
+            self._born_at = log.tell()
             self.process = await asyncio.create_subprocess_exec(
                 *self.command,
                 stdin=stdin or asyncio.subprocess.DEVNULL,
@@ -62,6 +64,12 @@ class Program:
         except TimeoutError:
             process.kill()
             await process.wait()
+
+    def said(self) -> str:
+        """What it has said since it was last started."""
+        with self.log.open(errors="replace") as log:
+            log.seek(self._born_at)
+            return log.read()
 
     def assert_alive(self) -> None:
         """Raise RuntimeError with the end of its log if it has died by itself."""

@@ -16,9 +16,9 @@ import time
 from pathlib import Path
 
 from simulator.demo import folder_on_disk
-from tests.faults import SCENARIOS
 from tests.faults.rig import write_plugin
 from tests.faults.run import Result, Run
+from tests.faults.scenarios import SCENARIOS
 
 COLUMNS = ("injected", "readings", "stored", "lost", "twice")
 

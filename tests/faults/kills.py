@@ -13,7 +13,7 @@ READINGS_PER_S = 20
 BACKLOG = 40
 
 
-async def kills(run: Run) -> Result:
+async def random_kills(run: Run) -> Result:
     """Each part has its own killer, who strikes in the middle of work as well as at leisure."""
     left = run.either(60, 1000)
     injected = left
@@ -48,7 +48,7 @@ async def _kill(run: Run, rig: Rig, part, lines: JournalTail, budget: list[int])
     is_broker = part is rig.broker
     while budget[0]:
         if is_broker or dice.random() < 0.3:
-            await asyncio.sleep(dice.uniform(0.5, 4) if is_broker else dice.uniform(0, 1.5))
+            await asyncio.sleep(dice.uniform(0.2, 2) if is_broker else dice.uniform(0, 1.5))
         else:
             await lines.wait_for(part.name, dice.randint(1, 12))
             await asyncio.sleep(dice.choice((0, 0, 0.001, 0.01)))
@@ -80,7 +80,7 @@ async def _recover(rig: Rig) -> None:
 class JournalTail:
     """Who has written how many lines since they were last asked about."""
 
-    PATIENCE_S = 6
+    PATIENCE_S = 3
 
     def __init__(self, rig: Rig) -> None:
         self._file = rig.journal.open()

@@ -22,6 +22,7 @@ from typing import Any, Self
 import backend.cli
 import gateway.cli
 from simulator import history, journals
+from simulator.clock import ScriptClock
 from simulator.history import Verdict
 from simulator.processes import Program, program
 from simulator.stage import free_port, mosquitto, write_broker_files
@@ -43,6 +44,9 @@ port = {port}
 [radio]
 backend = "cord"
 options = {{ port = {ward} }}
+[clock]
+source = "script"
+options = {{ file = "{clock}" }}
 """
 DEVICE_TOML = """\
 [[devices]]
@@ -82,20 +86,20 @@ class Hub:
         self.folder.mkdir()
         self.program = Program("hub", command, self.folder)
         self._journal = rig.journal
+        self.clock = ScriptClock.create(self.folder / "clock", quality=5)
 
     def write_settings(self) -> None:
         """Write them anew: to reach the broker by another port, or after the ward has opened."""
         facts = {"hub": self.name, "folder": self.folder, "journal": self._journal}
+        facts |= {"clock": self.folder / "clock"}
         text = GATEWAY_TOML.format(**facts, port=self.broker_port, ward=self.ward.port)
         for meter in self.ward.meters:
             text += DEVICE_TOML.format(serial=meter.serial, address=meter.address)
         self.settings.write_text(text)
 
     def logged(self, event: str) -> list[dict[str, Any]]:
-        """The lines of its log with this event."""
-        if not self.program.log.exists():
-            return []
-        lines = self.program.log.read_text(errors="replace").splitlines()
+        """The lines with this event in the log of its present life."""
+        lines = self.program.said().splitlines()
         found = [json.loads(line) for line in lines if line.startswith("{")]
         return [line for line in found if line.get("event") == event]
 
@@ -168,7 +172,7 @@ class Rig:
 
     def is_subscribed(self, worker: Program) -> bool:
         """Whether the worker's last life has subscribed."""
-        log = worker.log.read_text(errors="replace") if worker.log.exists() else ""
+        log = worker.said()
         return log.rfind('"subscribed"') > log.rfind('"broker-lost"')
 
     async def kill(self, part: Program | Hub) -> None:
@@ -262,6 +266,9 @@ def write_plugin(folder: Path) -> None:
     )
     root = Path(__file__).parents[2]
     os.environ["PYTHONPATH"] = f"{folder}:{root}"
+    # Processes start some thousand times: they compile nothing twice, and nothing beside the code.
+    os.environ["PYTHONPYCACHEPREFIX"] = f"{folder}/pycache"
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 def copy(source: Path, target: Path) -> None:

@@ -1,5 +1,0 @@
-"""Faults of processes, network and broker: `python -m tests.faults`."""
-
-from tests.faults.kills import kills
-
-SCENARIOS = {"kills": kills}
