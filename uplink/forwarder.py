@@ -10,7 +10,7 @@ import asyncio
 import json
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from math import inf
@@ -26,6 +26,9 @@ from uplink.standing import Standing
 from uplink.wire import Receipt, Run, encode_message, topic
 
 INBOX_MESSAGES = 256  # a receipt that is pushed out comes again: its rows are sent again
+
+
+Connect = Callable[[Broker, Callable[[Message], None], tuple[str, bytes]], Awaitable[Connection]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,7 @@ class Forwarder:
         journal: Journal = keep_no_journal,
         pace: Pace = PACE,
         now: Callable[[], float] = time.monotonic,
+        connect: Connect = Connection.open,
     ) -> None:
         self._wake = asyncio.Event()
         self.standing = Standing(pace.silence_s, self._wake.set)
@@ -64,6 +68,7 @@ class Forwarder:
         self._journal = journal
         self._pace = pace
         self._now = now
+        self._open = connect
         self._offers = Offers(pace)
         self._inbox: deque[Message] = deque(maxlen=INBOX_MESSAGES)
         self._announced: set[bytes] = set()
@@ -94,7 +99,7 @@ class Forwarder:
 
     async def _connect(self) -> NoReturn:
         will = self._route.topic("status"), _json({"state": "gone"})
-        link = await Connection.open(self._route.broker, self._hear, will)
+        link = await self._open(self._route.broker, self._hear, will)
         try:
             await link.subscribe(self._route.topic("receipts"))
             self.standing.connected()
