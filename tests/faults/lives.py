@@ -28,6 +28,7 @@ from uplink.forwarder import Forwarder, Route
 from uplink.journal import Step as Told
 from uplink.keys import SealingKey, Signer
 from uplink.mqtt import Broker
+from uplink.offers import Pace
 from uplink.outbox import Outbox
 from uplink.salvage import FILES, beside
 from uplink.seal import open_epoch
@@ -81,6 +82,7 @@ class Life:
             self._outbox,
             Route(broker, [house.receipt_key], software="vitalpost"),
             journal=self._journal,
+            pace=Pace(draw=house.dice.uniform),
             now=asyncio.get_running_loop().time,
             connect=house.net.connect,
         )
@@ -154,8 +156,9 @@ class Life:
     async def _serve(self) -> None:
         """A session whenever the cuff is on the air with something."""
         while True:
+            await self._house.cuff.has_some.wait()
             await asyncio.sleep(self._house.dice.uniform(5, ON_AIR_S))
-            if self._house.cuff.memory and self._sessions.claim():
+            if self._sessions.claim():
                 await self._sessions.hold(self._visit())
 
     @asynccontextmanager

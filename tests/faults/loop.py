@@ -1,4 +1,4 @@
-"""An event loop whose clock jumps to whatever is due next: 90 days in a second, and always alike."""
+"""An event loop whose clock jumps to whatever is due next: 90 days in seconds, always alike."""
 
 from __future__ import annotations
 
@@ -37,6 +37,6 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         done = self.create_future()
         try:
             done.set_result(func(*args))
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001  it is the awaiting task's
             done.set_exception(error)
         return done

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
 import shutil
+import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from random import Random
@@ -36,6 +39,8 @@ DAY_S = 86_400.0
 DAYS = 90
 HEALING_DAYS = 6
 PATIENT = "patient-1"
+_MEMORY = Path("/dev/shm")  # nothing here is about flushing to a disk
+FILES_IN_MEMORY = _MEMORY if _MEMORY.is_dir() else None
 HABITS = ((8.2, 0.9, 0.4), (20.7, 0.7, 0.6), (23.98, 0.1, 0.03))  # hour, how often, spread in hours
 
 
@@ -120,10 +125,8 @@ class Quarter:
                     await asyncio.shield(self.life.died)
             if dice.random() < 0.3:
                 await self.life.stop()
-                self.injected["hub stopped"] += 1
             else:
                 await self.life.kill()
-                self.injected["hub killed"] += 1
             if dice.random() < 0.3:
                 await asyncio.sleep(dice.expovariate(1 / (5 * 3600)))
                 self.house.clock.boot()
@@ -185,15 +188,43 @@ def _habits(dice: Random) -> Iterator[float]:
                 yield (day * 24 + hour + dice.uniform(-spread, spread)) * 3600
 
 
-def live_through(seed: int, folder: Path) -> tuple[Verdict, Counter[str]]:
-    """One quarter; its verdict, and what was injected."""
+async def quarters(run: Run) -> Result:
+    """3 or 100 seeds from the run's own up, on all cores; the first violation names its seed."""
+    seeds = range(run.seed, run.seed + run.either(3, 100))
+    place = run.folder if FILES_IN_MEMORY is None else FILES_IN_MEMORY
+    with (
+        tempfile.TemporaryDirectory(prefix="vitalpost-faults-", dir=place) as folder,
+        ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn")) as pool,
+    ):
+        loop = asyncio.get_running_loop()
+        folders = [Path(folder) / str(seed) for seed in seeds]
+        results = await asyncio.gather(
+            *(
+                loop.run_in_executor(pool, live_through, seed, folder)
+                for seed, folder in zip(seeds, folders, strict=True)
+            )
+        )
+    total = sum(results, Result())
+    bad = (
+        f"seed {seed}: {result.violation}"
+        for seed, result in zip(seeds, results, strict=True)
+        if result.violation
+    )
+    steps = sum(int(result.note) for result in results)
+    note = f"{len(results)} x {DAYS} days, {steps} steps"
+    return replace(total, note=note, violation=next(bad, None))
+
+
+def live_through(seed: int, folder: Path) -> Result:
+    """One quarter; its note is the number of its steps."""
     structlog.configure(logger_factory=structlog.ReturnLoggerFactory(), processors=[_drop])
-    folder.mkdir(parents=True)
+    folder.mkdir()
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         quarter = runner.run(_play(seed, folder))
-    return quarter.judge(), quarter.injected + quarter.net.fates + Counter(
-        {"of them kills": quarter.house.kills}
-    )
+    verdict = quarter.judge()
+    shutil.rmtree(folder)
+    injected = quarter.injected.total() + quarter.net.fates.total() + quarter.house.kills
+    return conclude(verdict, injected, str(verdict.counts["steps"]))
 
 
 async def _play(seed: int, folder: Path) -> Quarter:

@@ -70,6 +70,7 @@ class Cuff:
 
     def __init__(self, dice: Random, note: Note) -> None:
         self.memory: deque[bytes] = deque()
+        self.has_some = asyncio.Event()
         self._dice = dice
         self._note = note
         self._identity = cbor2.dumps(list(CUFF))
@@ -89,10 +90,13 @@ class Cuff:
         day = datetime.fromtimestamp(now_s(), UTC).astimezone(ZONE).date().isoformat()
         self._say("measured", frame, None if has_failed else day)
         self.memory.append(frame)
+        self.has_some.set()
 
     def confirm(self, frame: bytes) -> None:
         if frame in self.memory:
             self.memory.remove(frame)
+            if not self.memory:
+                self.has_some.clear()
             self._say("confirmed", frame)
 
     def _say(self, did: str, frame: bytes, day: str | None = None) -> None:
