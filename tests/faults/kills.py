@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 
-from tests.faults.rig import Hub, Rig
+from tests.faults.rig import Part, Rig
 from tests.faults.run import Result, Run, conclude
 
 ROUND_KILLS = 60
@@ -43,7 +43,7 @@ async def _strike(run: Run, rig: Rig, kills: int) -> None:
         measuring.cancel()
 
 
-async def _kill(run: Run, rig: Rig, part, lines: JournalTail, budget: list[int]) -> None:
+async def _kill(run: Run, rig: Rig, part: Part, lines: JournalTail, budget: list[int]) -> None:
     dice = run.dice
     is_broker = part is rig.broker
     while budget[0]:
@@ -56,7 +56,7 @@ async def _kill(run: Run, rig: Rig, part, lines: JournalTail, budget: list[int])
             return
         budget[0] -= 1
         await rig.kill(part)
-        await (part.program if isinstance(part, Hub) else part).start()
+        await rig.launch(part)
 
 
 async def _measure(rig: Rig) -> None:
@@ -73,7 +73,7 @@ async def _recover(rig: Rig) -> None:
     await rig.wait("the workers", lambda: all(map(rig.is_subscribed, rig.workers)))
     for hub in rig.hubs:  # what a broker took for nobody is offered again at once
         await rig.kill(hub)
-        await hub.program.start()
+        await rig.launch(hub)
     await rig.settle()
 
 

@@ -24,8 +24,9 @@ import gateway.cli
 from simulator import history, journals
 from simulator.clock import ScriptClock
 from simulator.history import Verdict
-from simulator.processes import Program, program
+from simulator.processes import Program
 from simulator.stage import free_port, mosquitto, write_broker_files
+from tests.faults.nursery import Child, Nursery
 from tests.faults.ward import Meter, Ward
 
 PATIENT = "patient-1"
@@ -82,9 +83,9 @@ class Hub:
         self.broker_port = rig.broker_port
         first = 1 + 100 * number
         self.ward = Ward([Meter(first + n, rig.journal) for n in range(meters)])
-        command = [program("vitalpost"), "run", "--settings", str(self.settings)]
         self.folder.mkdir()
-        self.program = Program("hub", command, self.folder)
+        words = ["run", "--settings", str(self.settings)]
+        self.program = Child("hub", "gateway.cli", words, self.folder)
         self._journal = rig.journal
         self.clock = ScriptClock.create(self.folder / "clock", quality=5)
 
@@ -102,6 +103,9 @@ class Hub:
         lines = self.program.said().splitlines()
         found = [json.loads(line) for line in lines if line.startswith("{")]
         return [line for line in found if line.get("event") == event]
+
+
+Part = Program | Child | Hub
 
 
 class Rig:
@@ -126,6 +130,7 @@ class Rig:
         for worker in self.workers:
             facts = {"folder": self.folder, "port": self.broker_port, "worker": worker.name}
             (self.folder / f"{worker.name}.toml").write_text(BACKEND_TOML.format(**facts))
+        self.nursery = await self._stack.enter_async_context(Nursery(self.folder))
         for part in (self.broker, *self.workers):
             self._stack.push_async_callback(part.stop)
         for hub in self.hubs:
@@ -141,7 +146,7 @@ class Rig:
         return self.hubs[0]
 
     @property
-    def worker(self) -> Program:
+    def worker(self) -> Child:
         """The first."""
         return self.workers[0]
 
@@ -162,32 +167,47 @@ class Rig:
 
     async def start(self) -> None:
         """Start all; returns when the broker listens, the workers subscribe and the hubs serve."""
-        await self.broker.start()
-        for worker in self.workers:
-            await worker.start()
+        for part in (self.broker, *self.workers):
+            await self.launch(part)
         await self.wait("the workers", lambda: all(map(self.is_subscribed, self.workers)))
         for hub in self.hubs:
-            await hub.program.start()
-        await self.wait("the hubs", lambda: all(hub.logged("hub-ready") for hub in self.hubs))
+            await self.launch(hub)
+        await self.wait("the hubs", lambda: all(map(self.is_ready, self.hubs)))
 
-    def is_subscribed(self, worker: Program) -> bool:
+    def is_subscribed(self, worker: Child) -> bool:
         """Whether the worker's last life has subscribed."""
         log = worker.said()
         return log.rfind('"subscribed"') > log.rfind('"broker-lost"')
 
-    async def kill(self, part: Program | Hub) -> None:
+    def is_ready(self, hub: Hub) -> bool:
+        """Whether the hub's last life serves its devices."""
+        return bool(hub.logged("hub-ready"))
+
+    async def launch(self, part: Part) -> None:
+        """Start it, or start it again."""
+        match part:
+            case Hub():
+                await part.program.start(self.nursery)
+            case Child():
+                await part.start(self.nursery)
+            case Program():
+                await part.start()
+
+    async def kill(self, part: Part) -> None:
         """`kill -9`, written into the journal in the name of its victim."""
-        victim, name = (part.program, part.name) if isinstance(part, Hub) else (part, part.name)
-        await victim.kill()
-        journals.note(self.journal, name, "killed")
+        await (part.program if isinstance(part, Hub) else part).kill()
+        journals.note(self.journal, part.name, "killed")
 
     async def wait(self, what: str, is_so: Callable[[], bool], timeout_s: float = SETTLE_S) -> None:
-        """Wait for it. Raises RuntimeError with the last words of a part that fell over."""
+        """Wait for it. Raises RuntimeError where it does not come about."""
         deadline = time.monotonic() + timeout_s
-        while not is_so():
-            if time.monotonic() > deadline:
+        while True:
+            asked_at = time.monotonic()
+            if is_so():
+                return
+            if asked_at > deadline:
                 raise RuntimeError(f"not within {timeout_s:g} s: {what}")
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(max(0.05, 2 * (time.monotonic() - asked_at)))
 
     async def settle(self, timeout_s: float = SETTLE_S) -> None:
         """Wait until every meter is empty and the office has all; the journal then says so."""
@@ -229,11 +249,9 @@ class Rig:
             counts[one["what"]] += one["count"]
         return counts
 
-    def _make_worker(self, name: str) -> Program:
+    def _make_worker(self, name: str) -> Child:
         settings = f"{self.folder}/{name}.toml"
-        return Program(
-            name, [program("vitalpost-backend"), "run", "--settings", settings], self.folder
-        )
+        return Child(name, "backend.cli", ["run", "--settings", settings], self.folder)
 
 
 def vitalpost(*words: object, good: tuple[int, ...] = (0,)) -> str:
