@@ -42,6 +42,7 @@ journal = "{journal}"
 [broker]
 host = "127.0.0.1"
 port = {port}
+keepalive_s = {keepalive_s}
 [radio]
 backend = "cord"
 options = {{ port = {ward} }}
@@ -81,6 +82,7 @@ class Hub:
         self.outbox = self.state / "outbox.db"
         self.settings = self.folder / "gateway.toml"
         self.broker_port = rig.broker_port
+        self.keepalive_s = 1200
         first = 1 + 100 * number
         self.ward = Ward([Meter(first + n, rig.journal) for n in range(meters)])
         self.folder.mkdir()
@@ -92,11 +94,16 @@ class Hub:
     def write_settings(self) -> None:
         """Write them anew: to reach the broker by another port, or after the ward has opened."""
         facts = {"hub": self.name, "folder": self.folder, "journal": self._journal}
-        facts |= {"clock": self.folder / "clock"}
+        facts |= {"clock": self.folder / "clock", "keepalive_s": self.keepalive_s}
         text = GATEWAY_TOML.format(**facts, port=self.broker_port, ward=self.ward.port)
         for meter in self.ward.meters:
             text += DEVICE_TOML.format(serial=meter.serial, address=meter.address)
         self.settings.write_text(text)
+
+    def measure(self, readings: int) -> None:
+        """So many, by its meters in turn."""
+        for n in range(readings):
+            self.ward.meters[n % len(self.ward.meters)].measure()
 
     def logged(self, event: str) -> list[dict[str, Any]]:
         """The lines with this event in the log of its present life."""
@@ -220,6 +227,18 @@ class Rig:
         )
         for name in names:
             journals.note(self.journal, name, "drained")
+
+    def names(self, did: str) -> set[history.Name]:
+        """The records to which a hub says it did this."""
+        hubs = {hub.name for hub in self.hubs}
+        return {
+            (kid, sequence)
+            for step in journals.read(self.journal)
+            if step.by in hubs and step.did == did
+            for kid, ranges in step.records.items()
+            for first, last in ranges
+            for sequence in range(first, last + 1)
+        }
 
     async def stop_hubs(self) -> None:
         """As systemd would."""
