@@ -10,7 +10,7 @@ import asyncio
 import json
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from math import inf
@@ -27,6 +27,9 @@ from uplink.standing import Standing
 from uplink.wire import Receipt, Run, encode_message, topic
 
 INBOX_MESSAGES = 256  # a receipt that is pushed out comes again: its rows are sent again
+
+
+Connect = Callable[[Broker, Callable[[Message], None], tuple[str, bytes]], Awaitable[Connection]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,7 @@ class Forwarder:
         pace: Pace = PACE,
         now: Callable[[], float] = time.monotonic,
         renewal: Renewal | None = None,
+        connect: Connect = Connection.open,
     ) -> None:
         self._wake = asyncio.Event()
         self.standing = Standing(pace.silence_s, self._wake.set)
@@ -67,6 +71,7 @@ class Forwarder:
         self._pace = pace
         self._now = now
         self._renewal = renewal or NoRenewal()
+        self._open = connect
         self._offers = Offers(pace)
         self._inbox: deque[Message] = deque(maxlen=INBOX_MESSAGES)
         self._announced: set[bytes] = set()
@@ -98,7 +103,7 @@ class Forwarder:
     async def _connect(self) -> NoReturn:
         self._route = self._renewal.reroute(self._route)
         will = self._route.topic("status"), _json({"state": "gone"})
-        link = await Connection.open(self._route.broker, self._hear, will)
+        link = await self._open(self._route.broker, self._hear, will)
         try:
             await link.subscribe(self._route.topic("receipts"))
             self.standing.connected()
