@@ -1,4 +1,5 @@
 import json
+import resource
 import stat
 from base64 import b64encode
 
@@ -42,6 +43,18 @@ def test_keys_once_made_are_never_made_again(folder):
     assert first.sign_key == second.sign_key
     keys = [read_request(msgspec.json.encode(each)).tls_key for each in (first, second)]
     assert keys[0].public_numbers() == keys[1].public_numbers()
+
+
+def test_a_key_that_cannot_be_written_whole_is_not_there(folder):
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50, limits[1]))
+    try:
+        with pytest.raises(ConfigError, match="credentials"):
+            make_request(folder, "hub-1")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert not (folder / "hub.sign.key").exists()
+    assert make_request(folder, "hub-1").sign_key
 
 
 def test_a_damaged_key_is_named_and_left_alone(folder):
