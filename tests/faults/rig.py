@@ -88,12 +88,12 @@ class Hub:
         self.folder.mkdir()
         words = ["run", "--settings", str(self.settings)]
         self.program = Child("hub", "gateway.cli", words, self.folder)
-        self._journal = rig.journal
+        self.journal = rig.journal
         self.clock = ScriptClock.create(self.folder / "clock", quality=5)
 
     def write_settings(self) -> None:
         """Write them anew: to reach the broker by another port, or after the ward has opened."""
-        facts = {"hub": self.name, "folder": self.folder, "journal": self._journal}
+        facts = {"hub": self.name, "folder": self.folder, "journal": self.journal}
         facts |= {"clock": self.folder / "clock", "keepalive_s": self.keepalive_s}
         text = GATEWAY_TOML.format(**facts, port=self.broker_port, ward=self.ward.port)
         for meter in self.ward.meters:
