@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from functools import partial
 
 from drivers.blood_pressure import decode
@@ -11,7 +10,7 @@ from drivers.spi import Frame
 from gateway.clock import Moment, read_moment
 from gateway.config import load_settings
 from gateway.credentials import load_credentials
-from gateway.drafts import DeviceFacts, Draft, Place
+from gateway.drafts import DeviceFacts, Place
 from gateway.pipeline import ORIGINS
 from gateway.recorder import Recorder
 from tests.faults.cord import CLOCK, MEASUREMENT, AcknowledgingCuff
@@ -23,7 +22,8 @@ from uplink.outbox import Outbox
 from uplink.records import EventRecord, ObservationFact, ReadingRecord
 from uplink.seal import open_epoch
 
-BATCH = 1000
+BATCH = 100
+MONTHS_NS = 60 * 86_400 * 1_000_000_000
 LIFE_S = 0.4
 QUOTA_BYTES = 512_000_000
 
@@ -69,12 +69,15 @@ async def _fill(hub: Hub, readings: int) -> None:
         serial="",
         firmware="",
     )
-    at = read_moment(hub.clock)
-    await recorder.record([partial(_draft_clock, meter, at)], facts)
-    drafts = list(_draft_readings(meter, at, readings))
-    for first in range(0, readings, BATCH):
-        await recorder.record(drafts[first : first + BATCH], facts)
-    meter.confirm_all()
+    real_ns = hub.clock.offset_ns
+    for batch in range(batches := readings // BATCH):
+        hub.clock.set_offset(real_ns - int(MONTHS_NS * (batches - batch) / batches))
+        at = read_moment(hub.clock)
+        meter.clock_utc_ns = hub.clock.utc_ns
+        drafts = [partial(_draft_reading, frame, at) for frame in meter.measure_all(BATCH)]
+        await recorder.record([partial(_draft_clock, meter, at), *drafts], facts)
+        meter.confirm_all()
+    hub.clock.set_offset(real_ns)
     await recorder.close()
     await outbox.close()
 
@@ -86,11 +89,6 @@ def _draft_clock(meter: Meter, at: Moment, place: Place) -> EventRecord:
     return EventRecord(
         place.stamp(at), "clock-read", place.device, raw=raw, device_time=shown, asked_ms=asked_ms
     )
-
-
-def _draft_readings(meter: Meter, at: Moment, readings: int) -> Iterator[Draft]:
-    for frame in meter.measure_all(readings):
-        yield partial(_draft_reading, frame, at)
 
 
 def _draft_reading(frame: bytes, at: Moment, place: Place) -> ReadingRecord:

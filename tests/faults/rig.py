@@ -15,7 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import AsyncExitStack, redirect_stderr, redirect_stdout
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 
@@ -165,7 +165,7 @@ class Rig:
         settings = ("--settings", hub.settings)
         request, answer = hub.folder / "request.json", hub.folder / "answer.json"
         request.write_text(vitalpost("provision", "request", *settings))
-        since = datetime.now(UTC).date().isoformat()
+        since = (datetime.now(UTC) - timedelta(days=99)).date().isoformat()
         for meter in hub.ward.meters:
             device = f"Vitalpost/Cord/{meter.serial}"
             of = ("--patient", PATIENT, "--zone", "Etc/UTC", "--device", device, "--from", since)

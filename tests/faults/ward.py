@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import time
 from collections import deque
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,6 +29,7 @@ class Meter:
         self.measured = 0
         self.changed = asyncio.Event()
         self.is_connected = False
+        self.clock_utc_ns = time.time_ns
         self._identity = cbor2.dumps(["Vitalpost", "Cord", self.serial])
         self._journal = journal
 
@@ -50,7 +52,8 @@ class Meter:
 
     def clock(self) -> datetime:
         """What its clock shows."""
-        return datetime.now(UTC).replace(tzinfo=None, microsecond=0)
+        now = datetime.fromtimestamp(self.clock_utc_ns() / 1e9, UTC)
+        return now.replace(tzinfo=None, microsecond=0)
 
     def clock_frame(self) -> bytes:
         """Its clock as it is read."""
