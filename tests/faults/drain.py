@@ -24,21 +24,22 @@ from uplink.seal import open_epoch
 
 BATCH = 100
 MONTHS_NS = 60 * 86_400 * 1_000_000_000
-LIFE_S = 0.4
+WORKERS = 4  # each lives long enough for a transaction
+EVERY_S = 0.4
 QUOTA_BYTES = 512_000_000
 
 
 async def drain(run: Run) -> Result:
-    """One of two workers is killed every 0.4 s until the office has everything."""
-    readings, killed = run.either(8_000, 80_000), 0
-    async with Rig(run.folder, workers=2) as rig:
+    """One of four workers is killed every 0.4 s until the office has everything."""
+    readings, killed = run.either(2_000, 80_000), 0
+    async with Rig(run.folder, workers=WORKERS) as rig:
         await _fill(rig.hub, readings)
         for part in (rig.broker, *rig.workers, rig.hub):
             await rig.launch(part)
-        settling = asyncio.create_task(rig.settle(600))
+        settling = asyncio.create_task(rig.settle(900))
         while not settling.done():
-            await asyncio.wait([settling], timeout=LIFE_S)
-            worker = rig.workers[killed % 2]
+            await asyncio.wait([settling], timeout=EVERY_S)
+            worker = rig.workers[killed % WORKERS]
             await rig.kill(worker)
             await rig.launch(worker)
             killed += 1
