@@ -30,7 +30,8 @@ NO_PULSE = {0, 255}
 LONGEST_FRAMES = 1800  # half a minute: a record holds it even where no value is like the next
 LONGEST_MS = 60_000
 LONGEST_GAP_MS = 1000
-WORST_DAMAGE = 10  # a stretch with a dropped byte to fewer than so many sound ones is noise
+DOUBT = 2 * SIZE  # for a byte that belongs to no frame: two whole frames make up for it
+MOST_DOUBT = 60 * SIZE  # and a second of them for any noise
 
 
 class ContecCms50:
@@ -116,14 +117,15 @@ def decode(frame: bytes) -> Sample:
 
 
 class Framer:
-    """Finds frames in bytes cut anywhere; `dropped` counts those that belong to none.
+    """Finds frames in bytes cut anywhere.
 
     A frame is whole when five bytes lie between its sync bit and the next one: a byte that came in
-    between would put the pulse in the place of the oxygen.
+    between would put the pulse in the place of the oxygen. One frame in 64 places of any noise is
+    whole by chance: `doubt` rises with what belongs to no frame, and falls with each whole one.
     """
 
     def __init__(self) -> None:
-        self.dropped = 0
+        self.doubt = 0
         self._held = bytearray()
 
     def feed(self, data: bytes) -> Iterator[bytes]:
@@ -135,15 +137,19 @@ class Framer:
             elif 0 < len(self._held) <= SIZE:
                 self._held.append(byte)
             else:
-                self.dropped += 1
+                self._drop(1)
 
     def end(self) -> Iterator[bytes]:
         """The frame that only the next sync bit would have shown to be whole."""
         held, self._held = bytes(self._held), bytearray()
         if len(held) == SIZE:
+            self.doubt = max(0, self.doubt - SIZE)
             yield held
         else:
-            self.dropped += len(held)
+            self._drop(len(held))
+
+    def _drop(self, size: int) -> None:
+        self.doubt = min(self.doubt + size * DOUBT, MOST_DOUBT)
 
 
 class Stream:
@@ -152,7 +158,6 @@ class Stream:
     def __init__(self) -> None:
         self._framer = Framer()
         self._stretch = Stretch(CHANNELS, VITAL, RATE)
-        self._dropped = 0
 
     def feed(self, chunk: Chunk) -> Iterator[Series]:
         """The stretches that end with this chunk."""
@@ -177,12 +182,9 @@ class Stream:
         if sample.finger_out or self._stretch.count == LONGEST_FRAMES:
             yield from self._cut()
         if not sample.finger_out:
-            if not self._stretch.count:
-                self._dropped = self._framer.dropped
             self._stretch.add(frame, sample.values(), sample.attributes(), at_ms)
 
     def _cut(self) -> Iterator[Series]:
         if self._stretch.count:
-            damage = self._framer.dropped - self._dropped
-            is_noise = damage * WORST_DAMAGE > self._stretch.count * SIZE
+            is_noise = self._framer.doubt > self._stretch.count * SIZE
             yield self._stretch.end(is_noise=is_noise)

@@ -119,7 +119,8 @@ async def _open_outbox(settings: Settings, journal: Journal) -> Outbox:
 
 
 async def _serve_ports(clock: Clock, settings: Settings, wired: list[Sessions]) -> None:
-    from gateway.links.serial import Bench, Ports  # noqa: PLC0415  most hubs have no serial device
+    from gateway.links.serial import Ports  # noqa: PLC0415  most hubs have no serial device
+    from gateway.links.serial_link import Bench  # noqa: PLC0415  the same
 
     await Ports(Bench(clock, settings.site_zone), wired).run()
 

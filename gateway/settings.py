@@ -111,7 +111,7 @@ class DeviceSettings(Struct, frozen=True, forbid_unknown_fields=True):
     port: Annotated[
         str,
         Meta(
-            pattern="^/dev/.{1,200}$",
+            pattern="^/.{1,200}$",
             description='a path such as "/dev/serial/by-id/usb-…", for a serial device',
         ),
     ] = ""

@@ -3,33 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
-from datetime import tzinfo
 from pathlib import Path
-from typing import NamedTuple
-
-from serial.tools.list_ports import comports
-from serial.tools.list_ports_common import ListPortInfo
 
 from drivers.errors import PortUnusable
-from gateway.clock import Clock
 from gateway.devices import Socket
 from gateway.links import Link
-from gateway.links.serial_link import PortLink
+from gateway.links.serial_link import Bench, PortLink
 from gateway.sessions import Sessions
 
-LOOK_S = 3.0
 LAST_WORDS_S = 5.0  # what drivers have in hand when the hub stops
-
-
-class Bench(NamedTuple):
-    """What all serial links of a hub share."""
-
-    clock: Clock
-    site_zone: tzinfo
-    look_s: float = LOOK_S
-    list_ports: Callable[[], Iterable[ListPortInfo]] = comports
 
 
 class Ports:
@@ -81,8 +65,7 @@ class Ports:
         device = sessions.device
         if len(paths) > 1:
             raise PortUnusable(device.name, f"{len(paths)} cables are alike")
-        bench = self._bench
-        link = PortLink(bench.clock, bench.site_zone, device, paths[0], sessions.note_present)
+        link = PortLink(self._bench, device, paths[0], sessions.note_present)
         async with link:
             self._links.add(link)
             try:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import suppress
 from datetime import datetime, tzinfo
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
+
+from serial.tools.list_ports import comports
+from serial.tools.list_ports_common import ListPortInfo
 
 from drivers.errors import LinkError, LinkFlooded, LinkLost, LinkTimeout, PortUnusable
 from drivers.spi import Chunk, Line
@@ -23,8 +26,17 @@ BURST_BYTES = 64 * 1024  # above what the line carries; and the most that waits 
 SPARE = 2  # a USB cable hands over in bursts, and its clock is not ours
 BITS_PER_BYTE = 10
 TOGETHER_MS = 100  # while a driver commits, what comes so close together is one chunk
-SILENCE_S = 2.0
 WRITE_S = 5.0
+
+
+class Bench(NamedTuple):
+    """What all serial links of a hub share."""
+
+    clock: Clock
+    site_zone: tzinfo
+    look_s: float = 3.0
+    silence_s: float = 2.0
+    list_ports: Callable[[], Iterable[ListPortInfo]] = comports
 
 
 class PortLink:
@@ -38,8 +50,7 @@ class PortLink:
 
     def __init__(
         self,
-        clock: Clock,
-        site_zone: tzinfo,
+        bench: Bench,
         device: Device,
         path: str,
         on_first_byte: Callable[[], None] = lambda: None,
@@ -47,8 +58,7 @@ class PortLink:
         line = device.driver.info.line
         assert line is not None
         self.name = device.name
-        self._clock = clock
-        self._site_zone = site_zone
+        self._bench = bench
         self._on_first_byte = on_first_byte
         self._commands = device.driver.info.commands
         self._line: Line = line
@@ -100,7 +110,7 @@ class PortLink:
         """When the chunk came that the driver was handed last, whatever its source."""
         del source
         if self._last is None:
-            now = read_moment(self._clock)
+            now = read_moment(self._bench.clock)
             return Exchange(now, now)
         return self._last
 
@@ -111,7 +121,7 @@ class PortLink:
         """
         while await self._wait():
             if not self._arrivals:
-                yield Chunk(b"", read_moment(self._clock).boottime_ms)
+                yield Chunk(b"", read_moment(self._bench.clock).boottime_ms)
                 await self._has_come.wait()
                 continue
             data, moment = self._arrivals.popleft()
@@ -144,14 +154,14 @@ class PortLink:
 
     def local_time(self) -> datetime | None:
         """Naive time at the site; None while the hub's own clock is not synchronised."""
-        return site_time(self._clock, self._site_zone)
+        return site_time(self._bench.clock, self._bench.site_zone)
 
     async def _wait(self) -> bool:
         """Whether there may be more; with nothing there, the device is silent."""
         if not self._arrivals and not self._is_over:
             self._has_come.clear()
             with suppress(TimeoutError):
-                async with asyncio.timeout(SILENCE_S):
+                async with asyncio.timeout(self._bench.silence_s):
                     await self._has_come.wait()
         return bool(self._arrivals) or not self._is_over
 
@@ -174,7 +184,7 @@ class PortLink:
         if not data:
             self._hang_up()
             return
-        moment = read_moment(self._clock)
+        moment = read_moment(self._bench.clock)
         if not self._has_spoken:
             self._has_spoken = True
             self._on_first_byte()
