@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, NamedTuple, get_args
 
 from drivers.conformance_golden import Case, GoldenError, load_cases, tell
@@ -37,7 +38,7 @@ RULES = {
     "raw": "Hand on every frame as it came: it is the evidence.",
     "cut": "Raise DecodeError for every frame that is not whole, and catch it in the session.",
     "bytes": "Let the framer keep what it was fed until a frame is whole.",
-    "metrics": "Name every metric that comes out in `info.metrics`.",
+    "metrics": "Name every metric that comes out in `info.metrics`; values are Decimal, as sent.",
     "writes": "Name in `info.writes` or `info.commands` what is written, or write something else.",
     "repr": "Yield the items of drivers.spi as they are; no error may quote its frame.",
 }
@@ -156,12 +157,18 @@ def _check_items(info: DriverInfo, played: _Played) -> Iterator[tuple[str, str]]
                 yield "repr", "an error quotes its frame"
         for metric in sorted(_metrics(item) - set(info.metrics)):
             yield "metrics", f"{metric!r} comes out and is not promised"
-    for source, value in played.written:
+        if not all(value is None or type(value) is Decimal for value in _values(item)):
+            yield "metrics", "a value is no Decimal"
+    yield from (("writes", what) for what in _check_writes(info, played.written))
+
+
+def _check_writes(info: DriverInfo, written: Iterable[Frame]) -> Iterator[str]:
+    for source, value in written:
         if info.transport == "serial":
             if not any(value.startswith(command) for command in info.commands):
-                yield "writes", f"it writes {value.hex()}, which begins as none of its commands"
+                yield f"it writes {value.hex()}, which begins as none of its commands"
         elif source not in info.writes:
-            yield "writes", f"it writes {source}, which is not in its writes"
+            yield f"it writes {source}, which is not in its writes"
 
 
 def _check_cuts(driver: Driver, case: Case) -> Iterator[str]:
@@ -239,6 +246,14 @@ def _raw(items: Iterable[Item]) -> bytes:
         raw: Any = getattr(item, "raw", ())
         frames += [raw] if isinstance(raw, Frame) else raw
     return b"".join(frame.data for frame in frames)
+
+
+def _values(item: Item) -> Iterator[object]:
+    match item:
+        case Reading():
+            yield from (seen.value for seen in item.observations)
+        case Series():
+            yield from (run.value for of in item.channels for run in of.runs)
 
 
 def _metrics(item: Item) -> set[Metric]:

@@ -128,6 +128,11 @@ class Framer:
         self.doubt = 0
         self._held = bytearray()
 
+    @property
+    def holds(self) -> bool:
+        """Whether a frame has begun."""
+        return bool(self._held)
+
     def feed(self, data: bytes) -> Iterator[bytes]:
         """The frames that these bytes make whole."""
         for byte in data:
@@ -158,23 +163,25 @@ class Stream:
     def __init__(self) -> None:
         self._framer = Framer()
         self._stretch = Stretch(CHANNELS, VITAL, RATE)
+        self._at_ms = 0
 
     def feed(self, chunk: Chunk) -> Iterator[Series]:
         """The stretches that end with this chunk."""
-        stretch = self._stretch
-        if stretch.count and (
-            not chunk.data
-            or chunk.at_ms - stretch.ended_ms > LONGEST_GAP_MS
-            or chunk.at_ms - stretch.began_ms > LONGEST_MS
-        ):
+        is_gap = chunk.at_ms - self._at_ms > LONGEST_GAP_MS
+        is_long = self._stretch.count and chunk.at_ms - self._stretch.began_ms > LONGEST_MS
+        if is_gap or is_long or not chunk.data:
             yield from self.end()
+        if not self._framer.holds:
+            self._at_ms = chunk.at_ms
         for frame in self._framer.feed(chunk.data):
-            yield from self._take(frame, chunk.at_ms)
+            yield from self._take(frame, self._at_ms)
+            self._at_ms = chunk.at_ms  # only the first had begun in an earlier chunk
+        self._at_ms = chunk.at_ms
 
     def end(self) -> Iterator[Series]:
         """The last stretch."""
         for frame in self._framer.end():
-            yield from self._take(frame, self._stretch.ended_ms)
+            yield from self._take(frame, self._at_ms)
         yield from self._cut()
 
     def _take(self, frame: bytes, at_ms: int) -> Iterator[Series]:
