@@ -44,7 +44,7 @@ class Oximeter:
         self.has_finger = True
         self.spo2 = 97
         self.pulse = 72
-        self._port = port
+        self.port = port
         self._dice = random.Random(seed)  # noqa: S311  noise on a simulated line
         self._sent = 0
         self._ends: tuple[int, ...] = ()
@@ -54,11 +54,11 @@ class Oximeter:
         self._ends = hub, own = os.openpty()[::-1]
         tty.setraw(hub)
         os.set_blocking(own, False)
-        self._port.symlink_to(os.ttyname(hub))
+        self.port.symlink_to(os.ttyname(hub))
 
     def unplug(self) -> None:
         """Be gone, terminal and all."""
-        self._port.unlink(missing_ok=True)
+        self.port.unlink(missing_ok=True)
         for end in self._ends:
             os.close(end)
         self._ends = ()

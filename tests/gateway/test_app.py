@@ -156,7 +156,7 @@ async def test_what_an_oximeter_streamed_is_kept_though_the_hub_stops_in_the_mid
 ):
     oximeter = Oximeter(tmp_path / "ttyUSB0")
     oximeter.plug()
-    daemon = start(HubFolder(tmp_path, WIRED.format(port=oximeter._port)))
+    daemon = start(HubFolder(tmp_path, WIRED.format(port=oximeter.port)))
     await asyncio.to_thread(daemon.hear)
     async with asyncio.timeout(DEADLINE_S):
         oximeter.beat()

@@ -65,7 +65,7 @@ class Home:
         self.bench = Bench(self.clock, ZONE, 0.005, 30, lambda: ports)
 
     def socket_by_path(self):
-        return Socket(port=str(self.oximeter._port))
+        return Socket(port=str(self.oximeter.port))
 
     def finger_out(self):
         self.oximeter.has_finger = False
@@ -226,7 +226,7 @@ async def test_a_flood_is_dropped_the_port_closed_and_opened_later_and_later(hom
 
 
 async def test_a_port_that_another_program_holds_is_told_with_what_to_do(home):
-    other = Port(str(home.oximeter._port), Line(9600))
+    other = Port(str(home.oximeter.port), Line(9600))
     other.open()
     with capture_logs() as lines:
         async with home.served():
@@ -238,7 +238,7 @@ async def test_a_port_that_another_program_holds_is_told_with_what_to_do(home):
 
 
 async def test_a_line_is_set_as_the_driver_says_and_damaged_bytes_are_dropped(home):
-    port = Port(str(home.oximeter._port), ContecCms50.info.line)
+    port = Port(str(home.oximeter.port), ContecCms50.info.line)
     port.open()
     iflag, _, _, _, ispeed, ospeed, _ = termios.tcgetattr(home.oximeter._ends[0])
     assert (ispeed, ospeed) == (termios.B19200, termios.B19200)
@@ -258,7 +258,7 @@ def cable(path, serial=None, usb=(0x10C4, 0xEA60)):
 async def test_a_cable_is_found_by_its_usb_id_and_serial(storage, tmp_path):
     home = Home(storage, tmp_path, Socket(usb="10c4:ea60", usb_serial="0002"))
     home.oximeter.plug()
-    right, wrong = home.oximeter._port, tmp_path / "nowhere"
+    right, wrong = home.oximeter.port, tmp_path / "nowhere"
     found = [cable(wrong, "0001"), cable(right, "0002"), cable(wrong, "0002", (1, 2))]
     home.bench = home.bench._replace(list_ports=lambda: found)
     async with home.served():
@@ -304,7 +304,7 @@ async def test_a_driver_writes_only_what_it_declared(home):
 
 async def test_silence_is_an_empty_chunk_and_said_once(home):
     bench = home.bench._replace(silence_s=0.01)
-    async with PortLink(bench, home.sessions.device, str(home.oximeter._port)) as link:
+    async with PortLink(bench, home.sessions.device, str(home.oximeter.port)) as link:
         chunks = link.receive()
         home.oximeter.write(b"ab")
         assert (await anext(chunks)).data == b"ab"

@@ -1,8 +1,6 @@
 import json
-import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import serial
@@ -28,7 +26,7 @@ def test_a_built_frame_says_what_it_was_built_of():
 
 
 def test_what_a_port_gives_are_its_frames(oximeter):
-    with serial.Serial(str(oximeter._port), 19200, parity="O", timeout=DEADLINE_S) as port:
+    with serial.Serial(str(oximeter.port), 19200, parity="O", timeout=DEADLINE_S) as port:
         sent = oximeter.beat(60)
         frames = list(Framer().feed(port.read(len(sent)) + b"\x80"))
         oximeter.has_finger = False
@@ -40,10 +38,10 @@ def test_what_a_port_gives_are_its_frames(oximeter):
 
 
 def test_unplugged_it_is_gone_with_its_terminal(oximeter):
-    behind = os.readlink(oximeter._port)
+    behind = oximeter.port.readlink()
     oximeter.unplug()
-    assert not oximeter._port.is_symlink()
-    assert not Path(behind).exists()
+    assert not oximeter.port.is_symlink()
+    assert not behind.exists()
     assert oximeter.write(b"x") == 0
 
 

@@ -60,7 +60,7 @@ async def test_streams_through_noise_and_unplugging_are_readings_of_the_day(
         software="vitalpost 0",
         on_commit=committed.release,
     )
-    socket = Socket(port=str(oximeter._port))
+    socket = Socket(port=str(oximeter.port))
     device = Device("oximeter", "", IDENTITY, ContecCms50(), False, socket=socket)
     sessions = Sessions(device, recorder, keep_no_journal)
     bench = Bench(clock, ZoneInfo("America/New_York"), look_s=0.005)
