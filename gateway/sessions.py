@@ -73,9 +73,9 @@ class Sessions:
             log.warning(AWAY, device=self.device.name, hint=DriverError.hint)
 
     def note_present(self) -> None:
-        """Say that the device is there, where the last that was said is that it is not."""
+        """Say that the device is there, where it was said that it is not."""
         if AWAY in self._told:
-            self._told.clear()
+            self._told.remove(AWAY)
             log.info("device-back", device=self.device.name)
 
     async def hold(self, connection: Connection) -> None:

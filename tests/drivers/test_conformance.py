@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -15,6 +16,7 @@ from drivers.conformance_golden import load_cases
 from gateway.registry import load_drivers
 
 DRIVERS = load_drivers()
+DRIVERS_FOLDER = Path(__file__).parents[2] / "drivers"
 EXAMPLE = Path(__file__).parents[2] / "docs" / "example-driver"
 PACKAGE = "acme_thermometer"
 
@@ -143,6 +145,30 @@ def test_the_kit_finds_who_breaks_a_rule(rule, edit, tmp_path, monkeypatch):
     findings = check(import_module(name).AcmeThermometer())
     assert rule in {finding.rule for finding in findings}
     assert {finding.hint for finding in findings if finding.rule == rule} == {RULES[rule]}
+
+
+@pytest.mark.parametrize(
+    ("rule", "sound", "broken"),
+    [
+        ("cut", "yield Undecodable(error, (frame,))", "continue"),
+        (
+            "writes",
+            "frames = link.sub",
+            'await link.write("2A52", b"1")\n        frames = link.sub',
+        ),
+        ("info", "writes=device_clock.CHARACTERISTICS", 'writes=("2A52",)'),
+        ("info", 'match=("1810",)', "match=()"),
+    ],
+)
+def test_the_kit_finds_what_is_amiss_over_bluetooth(rule, sound, broken, tmp_path, monkeypatch):
+    name = f"cuff_{tmp_path.name}"
+    source = (DRIVERS_FOLDER / "blood_pressure.py").read_text()
+    assert sound in source
+    shutil.copytree(DRIVERS_FOLDER / "golden", tmp_path / name / "golden")
+    (tmp_path / name / "__init__.py").write_text(source.replace(sound, broken))
+    monkeypatch.syspath_prepend(tmp_path)
+    findings = check(import_module(name).BloodPressure())
+    assert rule in {finding.rule for finding in findings}
 
 
 def test_every_rule_has_a_driver_that_breaks_it():
