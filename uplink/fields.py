@@ -57,14 +57,16 @@ def encode_observations(observations: Iterable[tuple[int, Decimal, str]]) -> lis
 def decode_observations(value: object) -> Iterator[tuple[int, Decimal, str]]:
     """Metric, value and unit of each."""
     items = iter(as_array(value, "observations"))
-    unit: object = None
+    unit: str | None = None
     for item in items:
-        if isinstance(item, str):
+        if type(item) is str:
             unit = item
             continue
         metric = from_term(item)
         number = as_number(next(items, None), "value")
-        yield metric, number, as_text(unit, "unit")
+        if unit is None:
+            raise WireError("unit: found nothing, wanted a text")
+        yield metric, number, unit
 
 
 def to_term(metric: int) -> int:

@@ -312,7 +312,7 @@ def _decode_reading(fields: Mapping[int, object], stamp: Stamp) -> Record:
         stamp,
         as_int(fields.get(4, 0), "device", 0, MAX_DEVICE),
         decode_raw(fields.get(5, [])),
-        tuple(ObservationFact(*fact) for fact in decode_observations(fields.get(8))),
+        tuple(map(ObservationFact._make, decode_observations(fields.get(8)))),
         decode_time(fields.get(6)),
         _optional_int(fields.get(10), "record number"),
         as_int(origin, "origin", 0, 2),
