@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 import ssl
+from contextlib import closing
 from hashlib import sha256
 from http.client import (
     HTTPConnection,
     HTTPException,
-    HTTPResponse,
     HTTPSConnection,
     IncompleteRead,
 )
@@ -50,22 +50,19 @@ class Webhook:
         if self._token:
             headers["Authorization"] = f"Bearer {self._token}"
         try:
-            connection = self._connect()
-            try:
+            with closing(self._connect()) as connection:
                 connection.request("POST", self._target, page.body(), headers)
-                answer = connection.getresponse()
-                body = answer.read(ANSWER_BYTES)
-                if answer.length and len(body) < ANSWER_BYTES:
-                    raise IncompleteRead(body, answer.length)
-            finally:
-                connection.close()
+                with connection.getresponse() as answer:
+                    body = answer.read(ANSWER_BYTES)
+                    if answer.length and len(body) < ANSWER_BYTES:
+                        raise IncompleteRead(body, answer.length)
         except ssl.SSLCertVerificationError as error:
             hint = "Let the receiver show a certificate that this machine trusts for that host."
             what = f"{self._host}: {error.verify_message}"
             raise SinkFailed(what, Retry.TECHNICIAN, hint) from error
         except (OSError, HTTPException) as error:
-            raise SinkFailed(f"{self._host}: {error or type(error).__name__}") from error
-        _check(self._host, answer)
+            raise SinkFailed(f"{self._host}: {str(error) or type(error).__name__}") from error
+        _check(self._host, answer.status)
 
     def _connect(self) -> HTTPConnection:
         if self._is_tls:
@@ -74,8 +71,7 @@ class Webhook:
         return HTTPConnection(self._host, self._port, timeout=self._timeout_s)
 
 
-def _check(host: str, answer: HTTPResponse) -> None:
-    status = answer.status
+def _check(host: str, status: int) -> None:
     if 200 <= status < 300:  # noqa: PLR2004  RFC 9110, 15.3: successful
         return
     what = f"{host}: answered {status}"

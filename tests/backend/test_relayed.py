@@ -1,4 +1,5 @@
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from backend.errors import ReadingUnopenable
 from backend.relay_pages import Pages
-from backend.relayed import MARK, Instant, Observed, as_instant, make_schema
+from backend.relayed import MARK, Instant, Observed, Relayed, as_instant, make_schema
 from backend.sinks import BYTES, READINGS
 from tests.backend.office import (
     CUFF,
@@ -27,7 +28,7 @@ from tests.backend.office import (
 from tests.backend.relaying import KEYS, as_relayed, emitted
 from uplink.records import ObservationFact, ReadingRecord
 
-SCHEMA = Path(__file__).parents[2] / "docs" / "relay.schema.json"
+DOCS = Path(__file__).parents[2] / "docs"
 NOON = utc(2026, 3, 2, 17)
 
 
@@ -40,7 +41,15 @@ def hub(office):
 
 def test_the_schema_in_the_docs_is_that_of_what_is_emitted():
     made = json.dumps(make_schema(), indent=2) + "\n"
-    assert SCHEMA.read_text() == made, "write make_schema() there again; fields are only ever added"
+    assert (DOCS / "relay.schema.json").read_text() == made, (
+        "write make_schema() there again; fields are only ever added"
+    )
+
+
+def test_the_example_in_the_docs_is_one():
+    example = re.search(r"```json\n(.+?)```", (DOCS / "relay.md").read_text(), re.DOTALL)[1]
+    assert set(json.loads(example)) == set(Relayed.__struct_fields__)
+    assert as_relayed(example).date == "2026-03-02"
 
 
 def test_a_reading_is_emitted_with_all_that_is_known_of_it(office, hub):
