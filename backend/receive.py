@@ -117,8 +117,11 @@ class Receiver:
         replies = self._taker.take(
             [Taken(message.topic, bytes(message.payload)) for _, message in arrived]
         )
-        for (connection, message), reply in zip(arrived, replies or (), strict=replies is not None):
+        if replies is None:
+            return  # told to stop: all of them come again
+        for reply in replies:
             self._receipt(reply)
+        for connection, message in arrived:
             # On another connection its number may be another message's.
             if connection == self._connection:
                 self._client.ack(message.mid, message.qos)

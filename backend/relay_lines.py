@@ -71,6 +71,7 @@ def make_line(told: Told, patient: str | None, day: date | None) -> Relayed:
         date=day.isoformat() if day else None,
         judged=_judged(measured.judgement, held=day is None),
         observations=[_observed(fact) for fact in content.observations],
+        series=None,
         status=content.status,
         attributes=content.attributes,
         device_time=record.device_time.isoformat() if record.device_time else None,

@@ -51,7 +51,8 @@ class Pages:
         first_seen = _load_first_seen(connection, [row.id for row in rows])
         epochs = {seen.epoch for seen in first_seen.values()}
         key_records = _load_key_records(connection, epochs)
-        devices = _load_device_records(connection, epochs)
+        device_records = _load_device_records(connection, epochs)
+        devices: dict[tuple[int, int | None, bytes], DeviceRecord] = {}
         for row in rows:
             seen = first_seen[row.id]
             try:
@@ -59,7 +60,9 @@ class Pages:
                 epoch = make_epoch(seen.epoch, record, key)
                 measured = as_measurement(_open_record(epoch, seen))
                 assert measured, "a sighting is of a measurement"
-                device = _find_device(epoch, devices[seen.epoch], row.identity, measured.device)
+                key_of = (seen.epoch, measured.device, row.identity)
+                if key_of not in devices:
+                    devices[key_of] = _find_device(epoch, device_records[seen.epoch], *key_of[1:])
             except (SealError, WireError) as error:
                 raise ReadingUnopenable(row.reading_id, str(error)) from error
             yield Told(
@@ -68,7 +71,7 @@ class Pages:
                 _measured(row, seen.received_ms),
                 Name(epoch.hub, epoch.kid, seen.sequence),
                 measured,
-                device,
+                devices[key_of],
             )
 
 
@@ -130,7 +133,7 @@ def _load_device_records(
 
 
 def _find_device(
-    epoch: Epoch, rows: Iterable[Row[Any]], identity: bytes, number: int | None
+    epoch: Epoch, rows: Iterable[Row[Any]], number: int | None, identity: bytes
 ) -> DeviceRecord:
     """The device record of that number; of two that contradict, the one the ledger went by."""
     for row in rows:

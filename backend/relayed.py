@@ -108,6 +108,24 @@ class RawFrame(Part, frozen=True):
     frame: Hex
 
 
+class Channel(Part, frozen=True):
+    """One metric of a series: each value as sent, or null, and for how many frames in a row."""
+
+    metric: Annotated[str, Meta(pattern="^MDC_")] | None
+    code: Annotated[int, Meta(ge=0)]
+    unit: str
+    runs: Sequence[tuple[Number | None, Positive]]
+
+
+class Series(Part, frozen=True):
+    """A stretch of a stream: `count` frames, nominally `rate` a second, within `duration_ms`."""
+
+    count: Positive
+    rate: Number
+    duration_ms: Annotated[int, Meta(ge=0)]
+    channels: Sequence[Channel]
+
+
 class Relayed(Part, frozen=True):
     """A reading, or a measurement that the device itself reports as failed.
 
@@ -119,7 +137,7 @@ class Relayed(Part, frozen=True):
     cursor: Positive
     reading_id: Hex16
     revision: Positive
-    kind: Annotated[str, Meta(description="reading; more kinds may come")]
+    kind: Annotated[str, Meta(description="reading, series; more kinds may come")]
     failed: bool
     record: Source
     device: Device
@@ -128,6 +146,7 @@ class Relayed(Part, frozen=True):
     date: Annotated[LocalDate, Meta(description="the patient's local date")] | None
     judged: Judged
     observations: Sequence[Observed]
+    series: Series | None
     status: Sequence[str]
     attributes: Mapping[str, int | str | Mapping[str, str]]
     device_time: DeviceTime | None
