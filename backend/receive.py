@@ -128,9 +128,11 @@ class Receiver:
                 self._journal(Step("acknowledged"))
 
     def _receipt(self, reply: Reply) -> None:
+        for said in (reply.signed, reply.answer):
+            if said is not None:
+                receipts = topic(self._broker.prefix, reply.hub, "receipts")
+                self._client.publish(receipts, said, QOS)
         if reply.signed is not None and reply.receipt is not None:
-            receipts = topic(self._broker.prefix, reply.hub, "receipts")
-            self._client.publish(receipts, reply.signed, QOS)
             self._journal(Step("published", reply.receipt.stored))
 
     def _make_client(self, context: ssl.SSLContext) -> Client:

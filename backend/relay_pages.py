@@ -14,6 +14,7 @@ from backend.days import Measured
 from backend.epochs import Epoch, Opener, make_epoch
 from backend.errors import ReadingUnopenable
 from backend.judge import Interval, Judgement, Method
+from backend.membership import load_sign_keys
 from backend.naming import Name, as_measurement, identity_bytes
 from backend.relay_lines import Told, make_line
 from backend.relay_patients import Patients
@@ -112,13 +113,15 @@ def _load_first_seen(connection: Connection, readings: Sequence[int]) -> dict[in
 
 def _load_key_records(
     connection: Connection, epochs: Iterable[int]
-) -> dict[int, tuple[bytes, bytes]]:
+) -> dict[int, tuple[bytes, Sequence[bytes]]]:
+    """The key record of each epoch, with the keys by which its hub signs."""
     rows = connection.execute(
-        select(ledger.epoch.c.id, ledger.epoch.c.key_record, ledger.hub.c.sign_key)
-        .join(ledger.hub)
-        .where(ledger.epoch.c.id.in_(epochs))
-    )
-    return {number: (key_record, sign_key) for number, key_record, sign_key in rows}
+        select(ledger.epoch.c.id, ledger.epoch.c.key_record, ledger.epoch.c.hub).where(
+            ledger.epoch.c.id.in_(epochs)
+        )
+    ).all()
+    sign_keys = {hub: load_sign_keys(connection, hub) for hub in {row.hub for row in rows}}
+    return {number: (key_record, sign_keys[hub]) for number, key_record, hub in rows}
 
 
 def _load_device_records(

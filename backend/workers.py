@@ -11,11 +11,12 @@ from backend.clock import load_clock
 from backend.config import Broker, Settings
 from backend.errors import ConfigError, ConfigErrors
 from backend.intake import Intake
-from backend.keys import load_opening_keys, load_receipt_key
+from backend.keys import load_opening_keys
 from backend.ledger import Ledger
 from backend.receive import Receiver, tls_context
 from backend.relay import Relay
 from backend.relay_pages import Pages
+from backend.renewal import Renewal
 from backend.sinks import Sink
 from backend.taking import Storing
 from uplink.journal import Journal, JournalFile, keep_no_journal
@@ -30,7 +31,7 @@ class Worker:
         folder = Path(settings.keys.dir)
         self._broker = settings.broker
         self._path = Path(settings.ledger.path)
-        self._keys, self._receipt_key = load_opening_keys(folder), load_receipt_key(folder)
+        self._keys, self._renewal = load_opening_keys(folder), Renewal(folder)
         clock = load_clock(settings.clock)
         self._now_ms = lambda: clock.utc_ns() // 1_000_000
         self._journal = journal or _open_journal(settings, self._now_ms)
@@ -51,7 +52,8 @@ class Worker:
 
     def _store(self, ledger: Ledger) -> Storing:
         prefix = self._broker.prefix
-        intake = Intake(ledger, self._keys, self._receipt_key, prefix, self._now_ms)
+        key = self._renewal.signer_for(())
+        intake = Intake(ledger, self._keys, key, prefix, self._now_ms, renewal=self._renewal)
         return Storing(intake, self._journal)
 
     def _receive(self, taker: Storing | Relay) -> None:
