@@ -47,17 +47,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Receive and hand on until SIGTERM."""
-    configure(sys.stderr)
     settings = load(args.settings)
+    token = _load_token(settings) if args.webhook else None
+    worker = Worker(settings)
+    configure(sys.stderr)
 
     def open_sink(broker: Broker, context: ssl.SSLContext) -> Sink:
         if args.webhook:
-            return Webhook(args.webhook, _load_token(settings))
+            return Webhook(args.webhook, token)
         if args.mqtt:
             return Topic(args.mqtt, broker, context)
         return StandardOutput() if args.jsonl == STDOUT else JsonLines(Path(args.jsonl))
 
-    Worker(settings).relay(open_sink, args.since)
+    worker.relay(open_sink, args.since)
     return 0
 
 
