@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
+from types import MappingProxyType
 from typing import NamedTuple
 
 from backend.days import Measured, clip
 from backend.judge import Judgement
-from backend.naming import Name
+from backend.naming import Measurement, Name, told_time
 from backend.relayed import (
+    Channel,
     Device,
     Judged,
     Link,
@@ -18,12 +20,19 @@ from backend.relayed import (
     RawFrame,
     Received,
     Relayed,
+    Series,
     Source,
     as_instant,
 )
 from drivers.spi import Metric
-from uplink.fields import Attributes
-from uplink.records import DeviceRecord, EventRecord, ObservationFact, ReadingRecord
+from uplink.fields import Attributes, Raw
+from uplink.records import (
+    DeviceRecord,
+    EventRecord,
+    ObservationFact,
+    ReadingRecord,
+    SeriesRecord,
+)
 
 ORIGINS: Sequence[Origin] = ("unknown", "live", "stored")
 LINKS: Sequence[Link] = ("open", "encrypted", "bonded")
@@ -37,32 +46,34 @@ class Told(NamedTuple):
     revision: int
     measured: Measured
     name: Name
-    record: ReadingRecord | EventRecord
+    record: Measurement
     device: DeviceRecord
 
 
 class _Content(NamedTuple):
-    """What only a reading has; a failed measurement has the facts of its event."""
+    """What only some kinds have; a failed measurement has the facts of its event."""
 
-    attributes: Attributes
+    raw: Raw
+    kind: str = "reading"
+    attributes: Attributes = MappingProxyType({})
     observations: Sequence[ObservationFact] = ()
+    series: Series | None = None
     status: Sequence[str] = ()
     record_number: int | None = None
-    origin: Origin = ORIGINS[0]
-    link: Link | None = None
 
 
 def make_line(told: Told, patient: str | None, day: date | None) -> Relayed:
     """What a sink gets; `patient` and `day` are None where they are not certain."""
     record, measured, name = told.record, told.measured, told.name
     content = _content(record)
+    device_time = told_time(record)
     stamp = record.stamp
     return Relayed(
         version=1,
         cursor=told.cursor,
         reading_id=measured.reading.hex(),
         revision=told.revision,
-        kind="reading",
+        kind=content.kind,
         failed=measured.is_failed,
         record=Source(hub=name.hub, kid=name.kid.hex(), sequence=name.sequence),
         device=_device(told.device),
@@ -71,32 +82,53 @@ def make_line(told: Told, patient: str | None, day: date | None) -> Relayed:
         date=day.isoformat() if day else None,
         judged=_judged(measured.judgement, held=day is None),
         observations=[_observed(fact) for fact in content.observations],
-        series=None,
+        series=content.series,
         status=content.status,
-        attributes=content.attributes,
-        device_time=record.device_time.isoformat() if record.device_time else None,
+        attributes=dict(content.attributes),
+        device_time=device_time.isoformat() if device_time else None,
         record_number=content.record_number,
-        origin=content.origin,
-        link=content.link,
+        origin=ORIGINS[0 if isinstance(record, EventRecord) else record.origin],
+        link=None if isinstance(record, EventRecord) else LINKS[record.link],
         received=Received(
             hub=as_instant(stamp.utc_ms),
             error_ms=1 << stamp.quality if stamp.quality else None,
             ledger=as_instant(measured.received_ms),
         ),
-        raw=[RawFrame(source=source, frame=data.hex()) for source, data in record.raw],
+        raw=[RawFrame(source=source, frame=data.hex()) for source, data in content.raw],
     )
 
 
-def _content(record: ReadingRecord | EventRecord) -> _Content:
-    if isinstance(record, EventRecord):
-        return _Content(record.facts)
-    return _Content(
-        record.attributes,
-        record.observations,
-        record.status,
-        record.record_number,
-        ORIGINS[record.origin],
-        LINKS[record.link],
+def _content(record: Measurement) -> _Content:
+    match record:
+        case EventRecord():
+            return _Content(record.raw, attributes=record.facts)
+        case SeriesRecord():
+            return _Content((record.raw,), "series", series=_series(record))
+        case ReadingRecord():
+            return _Content(
+                record.raw,
+                attributes=record.attributes,
+                observations=record.observations,
+                status=record.status,
+                record_number=record.record_number,
+            )
+
+
+def _series(record: SeriesRecord) -> Series:
+    return Series(
+        count=record.count,
+        rate=str(record.rate),
+        duration_ms=record.duration_ms,
+        channels=[
+            Channel(
+                metric=_NAMES.get(channel.metric),
+                code=channel.metric,
+                unit=channel.unit,
+                runs=[(None if v is None else str(v), times) for v, times in channel.runs],
+            )
+            for channel in record.channels
+        ],
+        attributes=record.attributes,
     )
 
 

@@ -118,12 +118,16 @@ class Channel(Part, frozen=True):
 
 
 class Series(Part, frozen=True):
-    """A stretch of a stream: `count` frames, nominally `rate` a second, within `duration_ms`."""
+    """A stretch of a stream: `count` frames, nominally `rate` a second, within `duration_ms`.
+
+    `attributes` are what is no measurement, frame by frame, as runs of the channels.
+    """
 
     count: Positive
     rate: Number
     duration_ms: Annotated[int, Meta(ge=0)]
     channels: Sequence[Channel]
+    attributes: Mapping[str, Sequence[tuple[int, Positive]]]
 
 
 class Relayed(Part, frozen=True):

@@ -90,7 +90,9 @@ async def run(
         )
         stack.push_async_callback(recorder.close)
         station = Station(radio, clock, settings.site_zone, settings.radio.quiet_s)
-        central = Central(station, [Sessions(device, recorder, journal) for device in devices])
+        sessions = [Sessions(device, recorder, journal) for device in devices]
+        central = Central(station, [each for each in sessions if not each.device.socket])
+        wired = [each for each in sessions if each.device.socket]
 
         async def announce() -> None:
             await central.settled.wait()
@@ -106,6 +108,7 @@ async def run(
                 _keep_up(recorder, losses),
                 notifier.watch(),
                 announce(),
+                *([_serve_ports(clock, settings, wired)] if wired else []),
             )
             running = [tasks.create_task(each) for each in work]
             await stop.wait()
@@ -127,6 +130,13 @@ async def _open_outbox(settings: Settings, journal: Journal) -> Outbox:
     for loss in outbox.losses:
         log.error("storage-loss", **loss._asdict())
     return outbox
+
+
+async def _serve_ports(clock: Clock, settings: Settings, wired: list[Sessions]) -> None:
+    from gateway.links.serial import Ports  # noqa: PLC0415  most hubs have no serial device
+    from gateway.links.serial_link import Bench  # noqa: PLC0415  the same
+
+    await Ports(Bench(clock, settings.site_zone), wired).run()
 
 
 def _describe_route(settings: Settings, credentials: Credentials, software: str) -> Route:

@@ -10,8 +10,9 @@ from __future__ import annotations
 import ssl
 from collections.abc import Iterable
 from queue import Empty, SimpleQueue
+from typing import Any
 
-from paho.mqtt.client import Client
+from paho.mqtt.client import Client, ConnectFlags
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
@@ -25,6 +26,7 @@ PATIENCE_S = 30.0
 NOBODY = 0x10  # MQTT 5.0, 3.4.2.1: no matching subscribers
 REFUSED = 0x80  # MQTT 5.0, 2.4: reason codes from here up are failures
 MAX_TOPIC_BYTES = 65_535
+HEADER_BYTES = 16  # of a PUBLISH around topic and payload: at most 5 + 2 + 2 + 1
 LOST = -1  # where a packet's number would stand
 
 _Answers = SimpleQueue[tuple[int, ReasonCode]]
@@ -42,6 +44,7 @@ class Topic:
         self._broker = broker
         self._context = context
         self._client: Client | None = None
+        self._longest: int | None = None  # as the broker says
         self._answers: _Answers = SimpleQueue()
 
     def write(self, page: Page) -> None:
@@ -50,6 +53,7 @@ class Topic:
             if self._client and not self._client.is_connected():
                 self.close()
             client = self._client or self._connect()
+            self._check_size(max(map(len, page.lines)))
             published = {client.publish(self._topic, line, QOS).mid for line in page.lines}
             self._await(published)
         except SinkFailed:
@@ -76,13 +80,27 @@ class Topic:
         self._answers = answers = _Answers()
         client.tls_set_context(self._context)
         client.on_publish = lambda _c, _u, mid, reason, _p: answers.put((mid, reason))
-        client.on_connect = lambda _c, _u, _f, reason, _p: answers.put((0, reason))
+        client.on_connect = self._on_connect
         client.on_disconnect = lambda _c, _u, _f, reason, _p: answers.put((LOST, reason))
         client.connect(self._broker.host, self._broker.port, clean_start=True)
         client.loop_start()
         self._client = client
         self._await({0})
         return client
+
+    def _on_connect(
+        self, _c: Client, _u: Any, _f: ConnectFlags, reason: ReasonCode, properties: Any
+    ) -> None:
+        self._longest = getattr(properties, "MaximumPacketSize", None)
+        self._answers.put((0, reason))
+
+    def _check_size(self, longest: int) -> None:
+        """What is longer than the broker allows would only end the connection, again and again."""
+        limit = self._longest
+        if limit is not None and longest + len(self._topic.encode()) + HEADER_BYTES > limit:
+            hint = "Raise the broker's max_packet_size: a series may need 512 KiB."
+            what = f"topic {self._topic}: {longest} bytes, the broker takes packets of {limit}"
+            raise SinkFailed(what, Retry.TECHNICIAN, hint)
 
     def _await(self, mids: Iterable[int]) -> None:
         waiting = set(mids)

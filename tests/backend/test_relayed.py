@@ -26,6 +26,7 @@ from tests.backend.office import (
     utc,
 )
 from tests.backend.relaying import KEYS, as_relayed, emitted
+from tests.backend.test_series import FRAMES, OXIMETER, stretch
 from uplink.records import ObservationFact, ReadingRecord
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -172,6 +173,21 @@ def test_digits_are_emitted_as_they_were_sent(office, hub):
     (one,) = emitted(office)
     assert [o.value for o in one.observations] == [*values, "1"]
     assert one.observations[-1].metric is None
+
+
+def test_a_stretch_of_a_stream_is_emitted_with_its_runs(office):
+    hub = office.enroll().begin(START)
+    hub.describe(NOON, identity=OXIMETER, driver="contec-cms50")
+    hub.record(stretch(hub, NOON))
+    office.take_all(hub)
+    (one,) = emitted(office)
+    assert (one.kind, one.observations, one.device_time) == ("series", [], None)
+    assert (one.origin, one.link) == ("live", "open")
+    assert one.series.count == 3
+    for channel in one.series.channels:
+        assert channel.metric.startswith("MDC_")
+        assert sum(times for _, times in channel.runs) == 3
+    assert one.raw[0].frame == FRAMES.hex()
 
 
 def test_a_later_sighting_changes_nothing_of_what_was_emitted(office, hub):
