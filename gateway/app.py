@@ -31,7 +31,8 @@ from uplink.journal import Journal, keep_no_journal
 from uplink.mqtt import Broker, tls_context
 from uplink.outbox import Loss, Outbox
 from uplink.records import EventRecord
-from uplink.seal import open_epoch
+from uplink.seal import open_epoch, sign_statement
+from uplink.witness import Witness
 
 UPKEEP_S = 60.0
 
@@ -61,15 +62,19 @@ async def run(
     async with AsyncExitStack() as stack:
         outbox = await _open_outbox(settings, journal)
         stack.push_async_callback(outbox.close)
+        sign = partial(sign_statement, signer=credentials.signer)
+        witness = Witness(settings.hub.id, sign, lambda: read_moment(clock).utc_ms)
         forwarder = Forwarder(
             outbox,
             _describe_route(settings, credentials, software),
+            witness,
             journal=journal,
         )
         recorder = Recorder(
             outbox,
             clock,
             partial(open_epoch, settings.hub.id, credentials.signer, credentials.sealing_key),
+            witness,
             software=software,
             journal=journal,
             on_commit=forwarder.new_rows,
@@ -106,7 +111,12 @@ async def _open_outbox(settings: Settings, journal: Journal) -> Outbox:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # noqa: ASYNC240  before anything runs
         quota_bytes = settings.outbox.quota_mb * 1_000_000
-        outbox = await Outbox.open(folder / "outbox.db", quota_bytes=quota_bytes, journal=journal)
+        outbox = await Outbox.open(
+            folder / "outbox.db",
+            quota_bytes=quota_bytes,
+            keep_days=settings.outbox.keep_days,
+            journal=journal,
+        )
     except OSError as error:
         found = error.strerror or str(error)
         raise ConfigError("hub.state", f"{folder}: {found}", "a folder to write to") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,8 +11,17 @@ from tests.fakes.steps import Steps
 from uplink.keys import X25519, OpeningKey, Signer
 from uplink.outbox import Outbox
 from uplink.records import EpochStart, Record, decode
-from uplink.seal import Epoch, open_epoch, verify_key_record
-from uplink.statements import Previous
+from uplink.seal import (
+    Epoch,
+    open_epoch,
+    sign_statement,
+    verify_key_record,
+    verify_statement,
+)
+from uplink.statements import Checkpoint, Previous
+from uplink.witness import Witness
+
+NOW = 1_790_000_000_000
 
 
 class Kept(NamedTuple):
@@ -35,8 +45,19 @@ class HubStorage:
 
     def start_recorder(self) -> Recorder:
         return Recorder(
-            self.outbox, self.clock, self._open, software="vitalpost 0", journal=self.steps.note
+            self.outbox,
+            self.clock,
+            self._open,
+            Witness("hub-1", partial(sign_statement, signer=self._signer), lambda: NOW),
+            software="vitalpost 0",
+            journal=self.steps.note,
         )
+
+    def read_checkpoints(self) -> list[Checkpoint]:
+        """Those that the office is to have, oldest epoch first."""
+        publics = [self._signer.public()]
+        signed = [each.statement for each in self.outbox.checkpoints.values()]
+        return [verify_statement(statement, publics) for statement in signed]
 
     async def read(self) -> list[Kept]:
         batch = await self.outbox.peek(0, 1_000_000, 1 << 30)

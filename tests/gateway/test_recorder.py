@@ -6,7 +6,7 @@ import pytest
 from gateway.clock import read_moment
 from gateway.drafts import DeviceFacts
 from tests.fakes.hand_clock import DAY_S, HandClock
-from tests.fakes.hub_storage import HubStorage
+from tests.fakes.hub_storage import NOW, HubStorage
 from uplink.errors import OutboxFull, SealError, WireError
 from uplink.records import ClockRecord, DeviceRecord, EventRecord
 
@@ -157,7 +157,7 @@ async def test_a_full_outbox_refuses_and_leaves_no_gap_once_there_is_room(tmp_pa
         await recorder.record([note(clock)], CUFF)
     assert not recorder.has_failed
     kept = await storage.read()
-    await storage.outbox.release({kept[0].kid: [(1, kept[-1].sequence)]})
+    await storage.outbox.release({kept[0].kid: [(1, kept[-1].sequence)]}, NOW)
     await recorder.record([note(clock, filling="last")], CUFF)
     left = await storage.read()
     sequences = [k.sequence for k in (*kept, *left)]

@@ -2,6 +2,7 @@ import asyncio
 import json
 import ssl
 from contextlib import AsyncExitStack, suppress
+from functools import partial
 
 import pytest
 from structlog.testing import capture_logs
@@ -12,8 +13,17 @@ from uplink.keys import X25519, OpeningKey, Signer
 from uplink.mqtt import Broker, Connection, tls_context
 from uplink.outbox import Outbox
 from uplink.records import EpochStart
-from uplink.seal import open_epoch, sign_receipt, verify_key_record
+from uplink.seal import (
+    open_epoch,
+    sign_receipt,
+    sign_statement,
+    verify_statement,
+)
+from uplink.statements import KeyRecord
 from uplink.wire import Receipt, Refusal, decode_message, encode_message
+from uplink.witness import Witness
+
+NOW = 1_790_000_000_000
 
 HUB = "hub-1"
 RECORDS, RECEIPTS, STATUS = (
@@ -38,6 +48,7 @@ class Office:
         self.keys = {}
         self.ledger = {}
         self.statuses = []
+        self.statements = []
         self._changed = asyncio.Event()
 
     async def open(self):
@@ -86,7 +97,10 @@ class Office:
         runs = [item for item in items if not isinstance(item, bytes)]
         for data in items:
             if isinstance(data, bytes):
-                record = verify_key_record(data, self.hub_signer.public())
+                record = verify_statement(data, [self.hub_signer.public()])
+                if not isinstance(record, KeyRecord):
+                    self.statements.append(record)
+                    continue
                 self.keys[record.kid] = self.opening_key.open_key(record)
                 runs += self.parked
                 self.parked = []
@@ -105,6 +119,7 @@ class Hub:
         self.forwarder = Forwarder(
             outbox,
             Route(broker, [office.signer.public()], software="vitalpost 0", **route),
+            Witness(HUB, partial(sign_statement, signer=office.hub_signer), lambda: NOW),
             journal=steps.note,
             pace=pace,
         )
@@ -392,6 +407,8 @@ async def test_the_status_is_small_and_retained_and_a_will_follows(stand):
         "software": "vitalpost 0",
         "depth": 0,
         "waiting_s": 0,
+        "waiting_at_least": False,
+        "open_epochs": 0,
         "quarantined": 0,
         "office_silent": False,
         "last_receipt_ms": None,
