@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from uplink.checkpoints import Signed
 from uplink.epochs import Epoch
-from uplink.shelf import GROUP, Shelf
+from uplink.shelf import Shelf
 from uplink.spans import Spans
 from uplink.wire import MAX_SEQUENCE, Ranges
 
@@ -50,7 +50,7 @@ def release(shelf: Shelf, stored: Mapping[bytes, Ranges], utc_ms: int) -> Releas
             assigned.setdefault(kid, []).append((first, last))
             rows += shelf.release(epoch.id_of(first), epoch.id_of(last), utc_ms)
     shelf.retention.note_time(utc_ms)
-    shelf.tidy(at_least=GROUP)
+    shelf.tidy()
     return Released(rows, assigned, never_assigned)
 
 

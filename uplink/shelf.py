@@ -16,8 +16,8 @@ from uplink.schema import PAGE_BYTES, unless_full
 from uplink.spans import Spans
 from uplink.wire import MAX_SEQUENCE
 
-GROUP = 100  # what receipts have named is written, and what has stayed long enough deleted, in such
-DELETE_LIMIT = 1000  # rows in one transaction
+GROUP = 100  # rows that receipts have named are written in such, and make way for new ones
+DELETE_GROUP = 1000  # rows that have stayed long enough leave in such
 KEPT_EPOCHS = 8  # without rows: a receipt that comes twice still finds its epoch
 
 
@@ -113,18 +113,17 @@ class Shelf:
         if rows:
             self.save()
 
-    def tidy(self, *, at_least: int = 1) -> None:
-        """Delete what has stayed long enough and write what has changed, if it is so many rows."""
+    def tidy(self, *, is_last: bool = False) -> None:
+        """Delete what has stayed long enough and write what has changed, in groups, or at last."""
         expired = Spans(self.retention.expired())
-        if max(expired.count, self.retention.unsaved_rows) < at_least:
-            return
-        while expired.count:
-            group = expired.oldest(DELETE_LIMIT)
+        while expired.count >= (1 if is_last else DELETE_GROUP):
+            group = expired.oldest(DELETE_GROUP)
             if not self._delete(group):
                 return
             for span in group:
                 expired.discard(*span)
-        self.save()
+        if self.retention.unsaved_rows >= GROUP or is_last:
+            self.save()
 
     def save(self) -> None:
         """Write what has changed, if there is room for it."""

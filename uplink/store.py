@@ -73,7 +73,7 @@ class Store:
         """Leave the file to others; if it `is_sound`, what receipts have changed is written."""
         with closing(self.db):
             if is_sound:
-                self.shelf.tidy()
+                self.shelf.tidy(is_last=True)
 
     def begin_epoch(self, kid: bytes, key_record: bytes) -> None:
         """Write the key record, twice."""
