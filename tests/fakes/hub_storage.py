@@ -19,6 +19,7 @@ from uplink.seal import (
     verify_statement,
 )
 from uplink.statements import Checkpoint, Previous
+from uplink.wire import Run
 from uplink.witness import Witness
 
 NOW = 1_790_000_000_000
@@ -41,7 +42,14 @@ class HubStorage:
 
     @classmethod
     async def open(cls, folder: Path, clock, quota_bytes: int = 4 << 20) -> HubStorage:
-        return cls(await Outbox.open(folder / "outbox.db", quota_bytes=quota_bytes), clock)
+        storage = cls(await Outbox.open(folder / "outbox.db", quota_bytes=quota_bytes), clock)
+        storage._folder = folder
+        return storage
+
+    async def reopen(self) -> None:
+        """As a later process finds it, no recorder having closed anything."""
+        await self.outbox.close()
+        self.outbox = await Outbox.open(self._folder / "outbox.db", quota_bytes=4 << 20)
 
     def start_recorder(self) -> Recorder:
         return Recorder(
@@ -58,6 +66,10 @@ class HubStorage:
         publics = [self._signer.public()]
         signed = [each.statement for each in self.outbox.checkpoints.values()]
         return [verify_statement(statement, publics) for statement in signed]
+
+    async def read_sealed(self) -> list[Run]:
+        """What waits, as it lies on flash."""
+        return list((await self.outbox.peek(0, 1_000_000, 1 << 30)).runs)
 
     async def read(self) -> list[Kept]:
         batch = await self.outbox.peek(0, 1_000_000, 1 << 30)
