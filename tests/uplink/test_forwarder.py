@@ -2,6 +2,7 @@ import asyncio
 import json
 import ssl
 from contextlib import AsyncExitStack, suppress
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -19,7 +20,7 @@ from uplink.seal import (
     sign_statement,
     verify_statement,
 )
-from uplink.statements import KeyRecord
+from uplink.statements import Ending, KeyRecord
 from uplink.wire import Receipt, Refusal, decode_message, encode_message
 from uplink.witness import Witness
 
@@ -43,6 +44,7 @@ class Office:
         self.hub_signer = Signer.generate()
         self.opening_key = OpeningKey.generate(X25519)
         self.answers = True
+        self.checks = False
         self.messages = []
         self.parked = []
         self.keys = {}
@@ -83,7 +85,7 @@ class Office:
             for sequence, sealed in enumerate(run.sealed, run.first):
                 self.ledger[run.kid, sequence] = key.open(sequence, sealed)
             stored.setdefault(run.kid, []).append((run.first, run.first + len(run.sealed) - 1))
-        return Receipt(HUB, 1_790_000_000_000, stored, unknown=unknown)
+        return Receipt(HUB, NOW, stored, unknown=unknown)
 
     def _hear(self, message):
         if message.topic == STATUS:
@@ -95,17 +97,21 @@ class Office:
     def _read(self, items):
         self.messages.append(items)
         runs = [item for item in items if not isinstance(item, bytes)]
+        checked = {}
         for data in items:
             if isinstance(data, bytes):
                 record = verify_statement(data, [self.hub_signer.public()])
                 if not isinstance(record, KeyRecord):
                     self.statements.append(record)
+                    if self.checks:
+                        checked[record.kid] = record.last_sequence
                     continue
                 self.keys[record.kid] = self.opening_key.open_key(record)
                 runs += self.parked
                 self.parked = []
         if self.answers:
-            self.link.publish(RECEIPTS, sign_receipt(self.receipt(runs), self.signer))
+            receipt = replace(self.receipt(runs), checked=checked)
+            self.link.publish(RECEIPTS, sign_receipt(receipt, self.signer))
 
 
 class Hub:
@@ -116,10 +122,11 @@ class Hub:
         self.office = office
         self.written = {}
         self.marks = 1_000
+        self.witness = Witness(HUB, partial(sign_statement, signer=office.hub_signer), lambda: NOW)
         self.forwarder = Forwarder(
             outbox,
             Route(broker, [office.signer.public()], software="vitalpost 0", **route),
-            Witness(HUB, partial(sign_statement, signer=office.hub_signer), lambda: NOW),
+            self.witness,
             journal=steps.note,
             pace=pace,
         )
@@ -150,6 +157,9 @@ class Hub:
         await self.until(lambda: self.counts["released"] == len(self.written))
         assert self.outbox.depth == 0
         assert self.office.ledger == self.written
+
+    async def until_released(self, rows):
+        await self.until(lambda: self.counts["released"] == rows)
 
     async def settled(self):
         """All that the office said so far has been looked at."""
@@ -457,3 +467,63 @@ async def test_a_failing_card_ends_the_forwarder(stand):
     with pytest.raises(Exception, match="failed before"):
         await hub.forwarder.run()
     hub.outbox._fault = None
+
+
+async def test_a_checkpoint_rides_on_records_or_goes_alone_and_again_until_it_is_checked(stand):
+    office = await stand.office()
+    hub = await stand.hub(office, SOON)
+    await hub.measure(2)
+    await hub.until_delivered()
+    reach = await hub.outbox.reach(hub.epoch.kid)
+    await hub.outbox.offer_checkpoint(reach.kid, hub.witness.check(reach, Ending.OPEN))
+    await hub.measure()
+    await hub.until_delivered()
+    assert shape(office.messages[-1]) == ["key", (3, 3)]
+
+    office.checks = True
+    await hub.until(lambda: not hub.outbox.checkpoints)
+    reach = await hub.outbox.reach(hub.epoch.kid)
+    await hub.outbox.end_epoch(reach.kid, hub.witness.check(reach, Ending.CLOSED))
+    hub.forwarder.new_rows()
+    await hub.until(lambda: not hub.outbox.checkpoints)
+    assert shape(office.messages[-1]) == ["key"]
+    assert [s.ending for s in office.statements] == sorted(s.ending for s in office.statements)
+    assert office.statements[-1].chain == reach.chain
+    assert not hub.standing.is_office_silent
+
+
+async def test_what_a_restored_office_wants_comes_again_and_what_is_gone_is_said(stand):
+    office = await stand.office()
+    hub = await stand.hub(office, Pace())
+    await hub.measure(5)
+    await hub.until_delivered()
+    office.keys.clear()
+    office.ledger.clear()
+    kid, unknown = hub.epoch.kid, b"u" * 16
+    wanted = {kid: [(1, 3), (6, 9)], unknown: [(1, 7)]}
+    await office.say(Receipt(HUB, NOW + 1, wanted=wanted))
+    await hub.until(lambda: len(office.ledger) == 3)
+    await hub.settled()
+    assert [shape(items) for items in office.messages][1:] == [["key"], ["key", (1, 3)]]
+    [gone] = office.statements
+    assert (gone.hub, gone.utc_ms, gone.ranges) == (HUB, NOW, {unknown: ((1, 7),)})
+    assert (hub.counts["wanted"], hub.counts["gone"], hub.counts["never-assigned"]) == (3, 7, 1)
+
+
+async def test_wanted_counts_in_the_newest_receipt_alone_and_the_same_once_an_hour(stand):
+    office = await stand.office()
+    hub = await stand.hub(office, Pace())
+    await hub.measure(5)
+    await hub.until_delivered()
+    wanted = {hub.epoch.kid: [(1, 5)], b"u" * 16: [(1, 7)]}
+    for utc_ms in (NOW, NOW - 1):
+        await office.say(Receipt(HUB, utc_ms, wanted=wanted))
+    await hub.settled()
+    assert (hub.counts["wanted"], hub.counts["wanted-before"]) == (0, 2)
+    for _ in range(3):
+        hub.marks += 1
+        await office.say(Receipt(HUB, NOW + hub.marks, wanted=wanted))
+    await hub.until_released(10)
+    await hub.settled()
+    assert hub.counts["wanted"] == 5
+    assert len(office.statements) == 1
