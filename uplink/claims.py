@@ -71,15 +71,13 @@ def want(shelf: Shelf, wanted: Mapping[bytes, Ranges]) -> Wanted:
                 missing.discard(epoch.last_sequence + 1, MAX_SEQUENCE)
             never_assigned += missing.count != asked
             again = _take_out(shelf, epoch, missing)
-            if again:
-                shelf.wait_again(again)
+            if again.count:
                 epoch.is_known = False
+                shelf.wait_again(again)
                 kids.add(kid)
-                rows += len(again)
+                rows += again.count
         if missing.count:
             gone[kid] = tuple(missing)
-    if rows:
-        shelf.save()
     return Wanted(rows, frozenset(kids), gone, never_assigned)
 
 
@@ -94,7 +92,7 @@ def refuse(shelf: Shelf, kid: bytes, sequence: int, reason: str) -> bool:
 
 def requeue(shelf: Shelf, kid: bytes | None, sequence: int | None) -> Requeued:
     """Let sound rows of the quarantine wait again: all, or of one epoch, or of one sequence."""
-    sound, damaged = [], 0
+    sound, damaged = Spans(), 0
     for row in shelf.quarantine:
         epoch = shelf.epochs.by_number.get(row >> 32)
         if kid is not None and not (epoch and epoch.kid == kid):
@@ -102,13 +100,11 @@ def requeue(shelf: Shelf, kid: bytes | None, sequence: int | None) -> Requeued:
         if sequence is not None and row & MAX_SEQUENCE != sequence:
             continue
         if epoch and any(epoch.holds(*found) for found in shelf.select(row, row)):
-            sound.append(row)
+            sound.add(row, row)
         else:
             damaged += 1
     shelf.wait_again(sound)
-    if sound:
-        shelf.save()
-    return Requeued(len(sound), damaged)
+    return Requeued(sound.count, damaged)
 
 
 def forget_known(shelf: Shelf, kid: bytes) -> bytes:
@@ -128,9 +124,9 @@ def settle(shelf: Shelf, kid: bytes, signed: Signed) -> bool:
     return bool(epoch and shelf.checkpoints.settle(epoch, signed))
 
 
-def _take_out(shelf: Shelf, epoch: Epoch, missing: Spans) -> list[int]:
+def _take_out(shelf: Shelf, epoch: Epoch, missing: Spans) -> Spans:
     """Take the rows that are here and sound out of what is missing; those that do not wait."""
-    again = []
+    again = Spans()
     for first, last in list(missing):
         for span in shelf.waiting.within(epoch.id_of(first), epoch.id_of(last)):
             missing.discard(*(row & MAX_SEQUENCE for row in span))
@@ -138,5 +134,5 @@ def _take_out(shelf: Shelf, epoch: Epoch, missing: Spans) -> list[int]:
         for row, crc, sealed in shelf.select(epoch.id_of(first), epoch.id_of(last)):
             if epoch.holds(row, crc, sealed):
                 missing.discard(row & MAX_SEQUENCE, row & MAX_SEQUENCE)
-                again.append(row)
+                again.add(row, row)
     return again

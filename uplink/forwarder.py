@@ -91,9 +91,15 @@ class Forwarder:
         self._inbox: deque[Message] = deque(maxlen=INBOX_MESSAGES)
         self._said: tuple[bool, ...] = ()
         self._say_at = inf
+        self._has_old_rows = False
 
     def new_rows(self) -> None:
         """Say that the outbox has more."""
+        self._wake.set()
+
+    def old_rows(self) -> None:
+        """Say that rows of the outbox wait again, which went before."""
+        self._has_old_rows = True
         self._wake.set()
 
     async def run(self) -> NoReturn:
@@ -138,6 +144,9 @@ class Forwarder:
             while self._inbox:
                 if answers := await self._answers.take(self._inbox.popleft()):
                     self._send(link, answers)
+            if self._has_old_rows:
+                self._has_old_rows = False
+                self._offers.go_back()
             if self._now() >= self._offers.again_at:
                 await self._offer_again(link)
             await self._fill(link)

@@ -22,8 +22,8 @@ The whole set of rules for sending:
     that goes again, until something of the epoch is receipted; and alone when a receipt says that
     the epoch is unknown, at most hourly.
 10. A checkpoint goes with the next message of records, or alone if nothing waits: again after 30 s,
-    then at twice the interval each time, up to a day, until a receipt names it. None goes while the
-    office owes a receipt and is silent; rule 6 holds for them too.
+    then at twice the interval each time, up to a day, on whatever connection, until a receipt names
+    it. None goes while the office owes a receipt and is silent; rule 6 holds for them too.
 11. What is wanted goes again by rule 1, with its key record. What is gone is answered at once. The
     same ranges are looked at once an hour.
 12. The keepalive is halved, down to a minute, when a connection ends that had been silent for

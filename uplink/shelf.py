@@ -96,13 +96,15 @@ class Shelf:
             self.retention.keep(*span, utc_ms)
         return sum(last - first + 1 for first, last in waiting + apart)
 
-    def wait_again(self, rows: Iterable[int]) -> None:
-        """Let rows wait that were released or in quarantine; `save` it."""
-        for row in rows:
-            self.retention.discard(row, row)
-            if row in self.quarantine:
+    def wait_again(self, rows: Spans) -> None:
+        """Let rows wait that were released or in quarantine."""
+        for first, last in rows:
+            self.retention.discard(first, last)
+            for row in self.quarantine.within(first, last):
                 self.quarantine.let_go(row)
-            self.waiting.add(row, row)
+            self.waiting.add(first, last)
+        if rows.count:
+            self.save()
 
     def set_apart(self, rows: Sequence[int], reason: str) -> None:
         """Put rows into quarantine."""

@@ -527,3 +527,59 @@ async def test_wanted_counts_in_the_newest_receipt_alone_and_the_same_once_an_ho
     await hub.settled()
     assert hub.counts["wanted"] == 5
     assert len(office.statements) == 1
+
+
+async def test_after_an_idle_link_has_died_the_hub_pings_twice_as_often(stand, authority):
+    keepalives = asyncio.Queue()
+
+    async def listen(reader, writer):
+        connect = await reader.read(4096)
+        at = connect.index(b"MQTT\x05") + 6
+        keepalives.put_nowait(int.from_bytes(connect[at : at + 2]))
+        writer.write(b"\x20\x03\x00\x00\x00")  # CONNACK, success
+        await writer.drain()
+        subscribe = await reader.read(4096)
+        writer.write(b"\x90\x04" + subscribe[2:4] + b"\x00\x01")  # SUBACK, QoS 1
+        await writer.drain()
+        await reader.read(4096)  # the status
+        links[-1]._heard_at -= 1300 if len(links) == 1 else 0
+        writer.close()
+
+    links = []
+
+    class Hand(Forwarder):
+        async def _serve(self, link):
+            links.append(link)
+            await super()._serve(link)
+
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(*authority.issue("localhost"))
+    server = await asyncio.start_server(listen, "127.0.0.1", 0, ssl=tls)
+    host, port = server.sockets[0].getsockname()
+    office = Office(None)
+    outbox = await Outbox.open(authority.folder / "idle.db", quota_bytes=1 << 20)
+    forwarder = Hand(
+        outbox,
+        Route(Broker(host, port, HUB, stand.as_client(HUB).tls), [office.signer.public()]),
+        Witness(HUB, partial(sign_statement, signer=office.hub_signer), lambda: NOW),
+        pace=Pace(draw=lambda _low, _high: 0),
+    )
+    async with server:
+        task = asyncio.create_task(forwarder.run())
+        async with asyncio.timeout(DEADLINE_S):
+            assert [await keepalives.get() for _ in range(4)] == [1200, 600, 600, 600]
+        await ended(task)
+    await outbox.close()
+
+
+async def test_a_requeued_record_is_sent_though_later_ones_went_before(stand):
+    office = await stand.office()
+    hub = await stand.hub(office, Pace(), is_running=False)
+    await hub.measure(2)
+    await hub.outbox.refuse(hub.epoch.kid, 1, "conflict")
+    stand.start(hub)
+    await hub.until(lambda: hub.outbox.depth == 0)
+    await hub.outbox.requeue()
+    hub.forwarder.old_rows()
+    await hub.until(lambda: hub.outbox.depth == 0)
+    assert len(office.ledger) == 2
