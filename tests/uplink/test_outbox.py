@@ -18,7 +18,7 @@ from tests.fakes.steps import Steps
 from uplink.errors import OutboxDamaged, OutboxFull, OutboxLocked, OutboxNewer, SealError
 from uplink.outbox import Outbox
 from uplink.shelf import GROUP, KEPT_EPOCHS
-from uplink.statements import Previous
+from uplink.statements import CHAIN_START, Previous, extend_chain
 from uplink.store import EPOCHS_IN_BATCH
 from uplink.wire import Run
 
@@ -406,7 +406,7 @@ def test_whatever_is_damaged_no_wrong_row_comes_out_and_no_loss_is_silent(
         outbox = await Outbox.open(folder / "outbox.db", quota_bytes=QUOTA)
         try:
             batch = await outbox.peek(0, 1000, 1 << 30)
-            return everything(batch), batch.key_records, outbox.losses
+            return everything(batch), batch.key_records, outbox.losses, await outbox.unclosed()
         finally:
             await outbox.close()
 
@@ -424,7 +424,7 @@ def test_whatever_is_damaged_no_wrong_row_comes_out_and_no_loss_is_silent(
     file.write_bytes(content)
 
     try:
-        found, key_records, losses = asyncio.run(read())
+        found, key_records, losses, whole_epochs = asyncio.run(read())
     except OutboxNewer:
         assert 60 <= at < 64
         return
@@ -433,6 +433,8 @@ def test_whatever_is_damaged_no_wrong_row_comes_out_and_no_loss_is_silent(
     assert len(set(found)) == len(found)
     assert losses or found[:59] == whole
     assert key_records == ({KID: KEY_RECORD} if found else {})
+    chain = extend_chain(CHAIN_START, [*(row[2] for row in whole), sealed(60)])
+    assert whole_epochs in ([], [(KID, 60, chain, None)])
 
 
 APPEND_UNTIL_KILLED = """
