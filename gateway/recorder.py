@@ -187,8 +187,8 @@ class Recorder:
             for reach in await self._outbox.unclosed():
                 checkpoint = self._witness.check(reach, Ending.RECOVERED)
                 await self._outbox.end_epoch(reach.kid, checkpoint, Ending.RECOVERED)
+                self._on_commit()
         self._is_recovered = True
-        self._on_commit()
 
     async def _check_hourly(self, now: Moment) -> None:
         async with self._lock:

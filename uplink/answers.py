@@ -1,136 +1,90 @@
-"""Receipts and what they do: to the rows on flash, to what is under way, and what is answered."""
+"""What the office answers to a hub's request: the facts that enrolment gave it, as they are now.
+
+answer = {                ; payload of a COSE_Sign1 by a receipt key, on <prefix>/v1/<hub>/receipts
+    0: 6  1: 1
+    2: hub
+    3: uint               ; UTC in ms since 1970: a hub takes only a later one than it has
+    4: bstr               ; the hub's certificate, X.509 in DER
+    5: [+ bstr]           ; the authorities that may sign the broker's, X.509 in DER
+    6: [+ [suite, bstr]]  ; HPKE keys to seal to, the newest first; suite as in a key record
+    7: [+ bstr .size 32]  ; Ed25519 keys whose receipts and answers hold; at most 32
+}
+id of what was told = first 8 bytes of SHA-256 over CBOR [4, 5, 6, 7], those of the answer
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from math import inf
 
-from uplink.errors import SealError, WireError
-from uplink.journal import Journal, Step
-from uplink.mqtt import Message
-from uplink.offers import Offers, Pace
-from uplink.outbox import Outbox
-from uplink.reminders import Reminders
-from uplink.seal import verify_receipt
-from uplink.standing import Standing
-from uplink.wire import Ranges, Receipt
-from uplink.witness import Witness
+from uplink.cbor import as_array, as_bytes, as_int, dump
+from uplink.errors import WireError
+from uplink.records import MAX_UTC_MS
+from uplink.statements import MAX_RECEIPT_KEYS
+from uplink.wire import FORMAT, as_hub, key_id, read_payload
+
+_ANSWER = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Underway:
-    """What was sent and is not settled."""
+class Told:
+    """What a hub has from the office: certificates in DER, keys as they are serialised."""
 
-    offers: Offers
-    reminders: Reminders
+    certificate: bytes
+    authorities: tuple[bytes, ...]
+    hpke: tuple[tuple[int, bytes], ...]
+    receipt_keys: tuple[bytes, ...]
+
+    @property
+    def id(self) -> bytes:
+        """Its name, 8 bytes."""
+        return key_id(dump(self.fields()))
+
+    def fields(self) -> list[object]:
+        """As they travel."""
+        hpke = [list(key) for key in self.hpke]
+        return [self.certificate, list(self.authorities), hpke, list(self.receipt_keys)]
 
 
-class Answers:
-    """Takes what comes in on the receipts topic.
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the office tells `hub`, as of `utc_ms`."""
 
-    What is `wanted` counts only in the newest receipt, by the backend's time, and the same ranges
-    of an epoch once an hour, as key records do: an answer may still be on its way.
-    """
+    hub: str
+    utc_ms: int
+    told: Told
 
-    def __init__(  # noqa: PLR0913  one for each thing it acts on
-        self,
-        outbox: Outbox,
-        witness: Witness,
-        receipt_keys: Sequence[bytes],
-        standing: Standing,
-        underway: Underway,
-        *,
-        journal: Journal,
-        pace: Pace,
-        now: Callable[[], float],
-    ) -> None:
-        self._outbox = outbox
-        self._witness = witness
-        self._receipt_keys = receipt_keys
-        self._standing = standing
-        self._underway = underway
-        self._journal = journal
-        self._pace = pace
-        self._now = now
-        self._newest_ms = -1
-        self._key_record_at: dict[bytes, float] = {}
-        self._wanted: dict[bytes, tuple[Ranges, float]] = {}
 
-    async def take(self, message: Message) -> list[bytes]:
-        """Act on a message; the statements that go back at once."""
-        receipt = self._read(message)
-        if not receipt:
-            return []
-        self._journal(Step("receipted", receipt.stored))
-        self._standing.receipted(receipt.utc_ms)
-        is_newest = receipt.utc_ms > self._newest_ms
-        self._newest_ms = max(self._newest_ms, receipt.utc_ms)
-        await self._settle(receipt)
-        answers = [await self._find_key_record(kid) for kid in receipt.unknown]
-        if receipt.wanted and is_newest:
-            answers.append(await self._want(receipt.wanted))
-        elif receipt.wanted:
-            self._standing.counts["wanted-before"] += 1
-        self._standing.await_receipt(is_owed=bool(self._underway.offers))
-        return [answer for answer in answers if answer]
+def encode_answer(answer: Answer) -> bytes:
+    """The payload of an answer's COSE_Sign1. Raises WireError for one that nobody could read."""
+    names = (_ANSWER, FORMAT, answer.hub, answer.utc_ms)
+    payload = dump(dict(enumerate((*names, *answer.told.fields()))))
+    decode_answer(payload)
+    return payload
 
-    def _read(self, message: Message) -> Receipt | None:
-        if message.is_retained:
-            self._standing.ignored("retained")
-            return None
-        try:
-            receipt = verify_receipt(message.payload, self._receipt_keys)
-        except WireError:
-            self._standing.ignored("malformed")
-        except SealError:
-            self._standing.ignored("forged")
-        else:
-            if receipt.hub == self._witness.hub:
-                return receipt
-            self._standing.ignored("foreign")
-        return None
 
-    async def _settle(self, receipt: Receipt) -> None:
-        offers, reminders = self._underway.offers, self._underway.reminders
-        released = await self._outbox.release(receipt.stored, receipt.utc_ms)
-        self._note_never_assigned(released.never_assigned)
-        self._standing.counts["released"] += released.rows
-        if offers.settle(released.ranges, self._now()):
-            reminders.start_over()
-        for kid, sequence, reason in receipt.refused:
-            if await self._outbox.refuse(kid, sequence, reason):
-                offers.settle({kid: [(sequence, sequence)]}, self._now())
-                self._standing.refused(kid, sequence, reason)
-        for kid, signed in list(reminders.settle(receipt.checked)):
-            await self._outbox.settle_checkpoint(kid, signed)
+def decode_answer(payload: bytes) -> Answer:
+    """The answer in the payload of its COSE_Sign1."""
+    fields = read_payload(payload, "answer")
+    as_int(fields.get(0), "answer mark", _ANSWER, _ANSWER)
+    authorities = tuple(as_bytes(one, "authority") for one in _some(fields.get(5), "authorities"))
+    hpke = tuple(_decode_hpke(one) for one in _some(fields.get(6), "HPKE keys"))
+    keys = tuple(as_bytes(one, "receipt key", 32) for one in _some(fields.get(7), "receipt keys"))
+    if len(keys) > MAX_RECEIPT_KEYS:
+        raise WireError(f"receipt keys: {len(keys)}, the limit is {MAX_RECEIPT_KEYS}")
+    return Answer(
+        as_hub(fields.get(2)),
+        as_int(fields.get(3), "utc_ms", 0, MAX_UTC_MS),
+        Told(as_bytes(fields.get(4), "certificate"), authorities, hpke, keys),
+    )
 
-    async def _find_key_record(self, kid: bytes) -> bytes:
-        key_record = await self._outbox.forget_known(kid)
-        if not key_record or self._now() < self._key_record_at.get(kid, -inf):
-            return b""
-        self._key_record_at[kid] = self._now() + self._pace.key_record_s
-        return key_record
 
-    async def _want(self, wanted: Mapping[bytes, Ranges]) -> bytes:
-        now = self._now()
-        self._wanted = {kid: each for kid, each in self._wanted.items() if each[1] > now}
-        new = {
-            kid: ranges
-            for kid, ranges in wanted.items()
-            if self._wanted.get(kid, ((), now))[0] != ranges
-        }
-        self._wanted |= {kid: (ranges, now + self._pace.wanted_s) for kid, ranges in new.items()}
-        found = await self._outbox.want(new)
-        self._note_never_assigned(found.never_assigned)
-        self._standing.counts["wanted"] += found.rows
-        if found.rows:
-            self._underway.offers.go_back()
-        if not found.gone:
-            return b""
-        self._standing.gone(found.gone)
-        return self._witness.say_gone(found.gone)
+def _decode_hpke(item: object) -> tuple[int, bytes]:
+    suite, data = as_array(item, "HPKE key", 2)
+    return as_int(suite, "suite", 0, 0xFFFF), as_bytes(data, "HPKE key")
 
-    def _note_never_assigned(self, count: int) -> None:
-        if count:
-            self._standing.ignored("never-assigned", count)
+
+def _some(value: object, what: str) -> list[object]:
+    items = as_array(value, what)
+    if not items:
+        raise WireError(f"{what}: found none")
+    return items

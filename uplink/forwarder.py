@@ -14,13 +14,14 @@ from dataclasses import dataclass, replace
 from math import inf
 from typing import NoReturn
 
-from uplink.answers import Answers, Underway
 from uplink.errors import BrokerRefused, BrokerUnreachable
 from uplink.journal import Journal, Step, keep_no_journal
 from uplink.mqtt import Broker, Connection, Message
 from uplink.offers import PACE, Offers, Pace, shorten_keepalive
 from uplink.outbox import Batch, Outbox
+from uplink.receipts import Receipts, Underway
 from uplink.reminders import Reminders
+from uplink.renewal import NoRenewal, Renewal
 from uplink.standing import Standing
 from uplink.status import GONE, describe
 from uplink.wire import Run, encode_message, topic
@@ -66,24 +67,27 @@ class Forwarder:
         pace: Pace = PACE,
         now: Callable[[], float] = time.monotonic,
         wait: Callable[[asyncio.Event, float], Awaitable[None]] = wait_for,
+        renewal: Renewal | None = None,
     ) -> None:
         self._wake = asyncio.Event()
         self.standing = Standing(pace.silence_s, self._wake.set)
         self._outbox = outbox
         self._route = route
-        self._broker = route.broker
+        self._keepalive_s = route.broker.keepalive_s
         self._journal = journal
         self._pace = pace
         self._now = now
         self._wait = wait
+        self._renewal = renewal or NoRenewal()
         self._offers = Offers(pace)
         self._reminders = Reminders(pace)
-        self._answers = Answers(
+        self._receipts = Receipts(
             outbox,
             witness,
-            route.receipt_keys,
             self.standing,
             Underway(self._offers, self._reminders),
+            receipt_keys=route.receipt_keys,
+            take_other=self._take_answer,
             journal=journal,
             pace=pace,
             now=now,
@@ -119,17 +123,28 @@ class Forwarder:
             ceiling_s = min(2 * ceiling_s, pace.longest_reconnect_s)
 
     async def _connect(self) -> NoReturn:
+        self._take_route(self._renewal.reroute(self._route))
         will = self._route.topic("status"), GONE
-        link = await Connection.open(self._broker, self._hear, will)
+        broker = replace(self._route.broker, keepalive_s=self._keepalive_s)
+        link = await Connection.open(broker, self._hear, will)
         try:
             await link.subscribe(self._route.topic("receipts"))
             self.standing.connected()
             await self._serve(link)
-            keepalive_s = shorten_keepalive(self._broker.keepalive_s, link.quiet_s)
-            self._broker = replace(self._broker, keepalive_s=keepalive_s)
+            self._keepalive_s = shorten_keepalive(self._keepalive_s, link.quiet_s)
             raise link.lost.result()
         finally:
             await link.close()
+
+    def _take_answer(self, payload: bytes) -> bool:
+        is_answer = self._renewal.take(payload)
+        if is_answer:
+            self._take_route(self._renewal.reroute(self._route))
+        return is_answer
+
+    def _take_route(self, route: Route) -> None:
+        self._route = route
+        self._receipts.receipt_keys = route.receipt_keys
 
     def _hear(self, message: Message) -> None:
         self._inbox.append(message)
@@ -142,7 +157,7 @@ class Forwarder:
         while not link.lost.done():
             self._wake.clear()
             while self._inbox:
-                if answers := await self._answers.take(self._inbox.popleft()):
+                if answers := await self._receipts.take(self._inbox.popleft()):
                     self._send(link, answers)
             if self._has_old_rows:
                 self._has_old_rows = False
@@ -150,11 +165,13 @@ class Forwarder:
             if self._now() >= self._offers.again_at:
                 await self._offer_again(link)
             await self._fill(link)
+            if self._now() >= self._renewal.ask_at:
+                self._send(link, [self._renewal.ask(self._now())])
             await self._say_status(link)
             await self._wait(self._wake, self._wake_at() - self._now())
 
     def _wake_at(self) -> float:
-        wake_at = min(self._offers.again_at, self._say_at)
+        wake_at = min(self._offers.again_at, self._say_at, self._renewal.ask_at)
         if self._may_remind:
             wake_at = min(wake_at, self._reminders.next_at(self._outbox.checkpoints))
         return wake_at

@@ -39,6 +39,8 @@ class HubStorage:
         self._signer = Signer.generate()
         self._opening_key = OpeningKey.generate(X25519)
         self._key_records: dict[bytes, bytes] = {}
+        sign = partial(sign_statement, signer=self._signer)
+        self.witness = Witness("hub-1", sign, lambda: NOW)
 
     @classmethod
     async def open(cls, folder: Path, clock, quota_bytes: int = 4 << 20) -> HubStorage:
@@ -56,7 +58,7 @@ class HubStorage:
             self.outbox,
             self.clock,
             self._open,
-            Witness("hub-1", partial(sign_statement, signer=self._signer), lambda: NOW),
+            self.witness,
             software="vitalpost 0",
             journal=self.steps.note,
         )
