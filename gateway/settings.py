@@ -71,6 +71,7 @@ class OutboxSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """Where sealed records wait on flash."""
 
     quota_mb: Annotated[int, Meta(ge=1, le=1_000_000, description="megabytes from 1 up")] = 512
+    keep_days: Annotated[int, Meta(ge=0, le=365, description="days, 0 to 365")] = 14
 
 
 class RadioSettings(Struct, frozen=True, forbid_unknown_fields=True):

@@ -55,6 +55,7 @@ class Home:
             storage.outbox,
             storage.clock,
             storage._open,
+            storage.witness,
             software="vitalpost 0",
             on_commit=self.committed.release,
         )

@@ -1,6 +1,7 @@
 """From a finger to a counted day: a pty, the port, driver, outbox, and the office that opens it."""
 
 import asyncio
+from functools import partial
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -17,7 +18,8 @@ from tests.backend.office import KEY, Office
 from tests.fakes.hand_clock import HandClock
 from uplink.journal import keep_no_journal
 from uplink.outbox import Outbox
-from uplink.seal import open_epoch
+from uplink.seal import open_epoch, sign_statement
+from uplink.witness import Witness
 
 PATIENCE_S = 30
 IDENTITY = ("Contec", "CMS50D+", "1")
@@ -57,6 +59,7 @@ async def test_streams_through_noise_and_unplugging_are_readings_of_the_day(
         outbox,
         clock,
         lambda start, previous: open_epoch("hub-1", hub.signer, KEY.public(), start, previous),
+        Witness("hub-1", partial(sign_statement, signer=hub.signer), lambda: office.now_ms),
         software="vitalpost 0",
         on_commit=committed.release,
     )
