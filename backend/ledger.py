@@ -61,10 +61,45 @@ hub = Table(
     "hub",
     metadata,
     Column("id", Text, primary_key=True),
-    Column("sign_key", LargeBinary, nullable=False),
+    Column("sign_key", LargeBinary, nullable=False),  # as enrolled; later ones are in hub_key
     Column("certificate", Text, nullable=False),  # PEM, the newest
     _ms("enrolled_ms"),
     _ms("seen_ms", nullable=True),
+    # Ids of the receipt keys that it says it believes, 8 bytes each; NULL: it has not said so yet.
+    Column("receipt_keys", LargeBinary),
+    # What holds of the facts in hub_end: nothing sealed later is taken; nothing at all is taken.
+    _ms("retired_ms", nullable=True),
+    _ms("revoked_ms", nullable=True),
+)
+
+# Further keys by which a hub signs: each was asked for under one that it had before.
+hub_key = Table(
+    "hub_key",
+    metadata,
+    _to("hub.id", primary_key=True),
+    Column("sign_key", LargeBinary, primary_key=True),
+    _ms("added_ms"),
+)
+
+# Every certificate that a hub was given: when it is revoked, all of them are.
+hub_certificate = Table(
+    "hub_certificate",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _to("hub.id", index=True),
+    Column("certificate", Text, nullable=False),
+    _ms("issued_ms"),
+)
+
+hub_end = Table(
+    "hub_end",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _to("hub.id", index=True),
+    Column("what", Text, nullable=False),  # retired, revoked
+    _ms("from_ms"),
+    _ms("entered_ms"),
+    Column("why", Text, nullable=False),
 )
 
 patient = Table("patient", metadata, Column("id", Text, primary_key=True))
@@ -234,6 +269,28 @@ judgement = Table(
     sqlite_with_rowid=False,
 )
 
+# What a relay tells. One process at a time writes, so no row that is committed later gets a smaller
+# cursor. Rows are made only once a sink is known; `n` is the judgement's.
+feed = Table(
+    "feed",
+    metadata,
+    Column("cursor", Integer, primary_key=True),
+    _to("reading.id"),
+    Column("revision", Integer, nullable=False),
+    Column("n", Integer, nullable=False),
+    UniqueConstraint("reading", "revision"),
+    sqlite_autoincrement=True,
+)
+
+# How far each of a relay's sinks has acknowledged the feed.
+sink = Table(
+    "sink",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("cursor", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 # Records of kids whose key record has not come: bounded, not receipted, asked for.
 parked = Table(
     "parked",
@@ -279,6 +336,9 @@ class Ledger:
             found = connection.scalars(select(version.c.format)).one()
         if found > FORMAT:
             raise LedgerNewer(path, found, FORMAT)
+        if create:
+            with self.writing() as connection:
+                metadata.create_all(connection)  # the tables that an older ledger has not got
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

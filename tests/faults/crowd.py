@@ -17,6 +17,7 @@ from uplink.forwarder import Forwarder, Route
 from uplink.mqtt import Broker
 from uplink.offers import Pace
 from uplink.outbox import Outbox
+from uplink.witness import Witness
 
 OUTAGES_S = {10: 0.35, 600: 0.01, 7200: 0.01}
 """How long the broker is away, and the share of all hubs that may come in any one second after."""
@@ -69,6 +70,8 @@ class Gate:
 class Open:
     """A connection on which nothing happens until it ends."""
 
+    quiet_s = 0.0
+
     def __init__(self) -> None:
         loop = asyncio.get_running_loop()
         self.since = loop.time()
@@ -99,7 +102,9 @@ async def _come_back(dice: Random, folder: Path, hubs: int, outage_s: int) -> Co
     await asyncio.sleep(2 * Pace().longest_reconnect_s)
     for task in running:
         task.cancel()
-    await asyncio.gather(*running, return_exceptions=True)
+    for ended in await asyncio.gather(*running, return_exceptions=True):
+        if not isinstance(ended, asyncio.CancelledError):
+            raise ended
     for outbox, _ in made:
         await outbox.close()
     return Counter(int(link.since - opened_at) for link in gate.links[before:])
@@ -110,4 +115,7 @@ async def _make(folder: Path, dice: Random, connect: Callable) -> tuple[Outbox, 
     outbox = await Outbox.open(folder / "outbox.db", quota_bytes=1 << 20)
     route = Route(Broker("broker", 8883, folder.name, None), [])
     now = asyncio.get_running_loop().time
-    return outbox, Forwarder(outbox, route, pace=Pace(draw=dice.uniform), now=now, connect=connect)
+    witness = Witness(folder.name, lambda _: b"", lambda: 0)
+    return outbox, Forwarder(
+        outbox, route, witness, pace=Pace(draw=dice.uniform), now=now, connect=connect
+    )

@@ -20,7 +20,8 @@ from tests.faults.ward import Meter
 from uplink.journal import JournalFile
 from uplink.outbox import Outbox
 from uplink.records import EventRecord, ObservationFact, ReadingRecord
-from uplink.seal import open_epoch
+from uplink.seal import open_epoch, sign_statement
+from uplink.witness import Witness
 
 BATCH = 100
 MONTHS_NS = 60 * 86_400 * 1_000_000_000
@@ -56,8 +57,12 @@ async def _fill(hub: Hub, readings: int) -> None:
     hub.state.mkdir()
     journal = JournalFile(hub.journal, hub.name, lambda: 0)
     outbox = await Outbox.open(hub.outbox, quota_bytes=QUOTA_BYTES, journal=journal)
-    open_ = partial(open_epoch, hub.name, credentials.signer, credentials.sealing_key)
-    recorder = Recorder(outbox, hub.clock, open_, software="vitalpost", journal=journal)
+    open_ = partial(
+        open_epoch, hub.name, credentials.signer, credentials.sealing_key(settings.hub.suite)
+    )
+    sign = partial(sign_statement, signer=credentials.signer)
+    witness = Witness(hub.name, sign, lambda: read_moment(hub.clock).utc_ms)
+    recorder = Recorder(outbox, hub.clock, open_, witness, software="vitalpost", journal=journal)
     info = AcknowledgingCuff.info
     facts = DeviceFacts(
         driver=info.id,
