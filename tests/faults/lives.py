@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -108,7 +108,9 @@ class Life:
         """As SIGTERM does."""
         await self._end_tasks()
         if not self.is_dead:
-            await self._recorder.close()
+            with suppress(Killed):
+                await self._recorder.close()
+        if not self.is_dead:
             await self._outbox.close()
 
     async def kill(self) -> None:
@@ -137,7 +139,7 @@ class Life:
         house = self._house
         files = [beside(house.outbox, ending) for ending in FILES]
         images = {path: path.read_bytes() for path in files if path.exists()}
-        self._outbox._store._db.close()  # it tidies up, which no killed process does
+        self._outbox._store.close(is_sound=False)  # it tidies up, which no killed process does
         os.close(self._outbox._folder)
         for path in files:
             path.unlink(missing_ok=True)

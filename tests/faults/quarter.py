@@ -73,7 +73,9 @@ class Quarter:
         await asyncio.sleep(DAYS * DAY_S)
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        for ended in await asyncio.gather(*tasks, return_exceptions=True):
+            if ended is not None and not isinstance(ended, asyncio.CancelledError):
+                raise ended
         await self.life.kill()
         self.net.is_up, self.net.is_refusing = True, False
         self.net.open_office()
