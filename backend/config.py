@@ -24,7 +24,7 @@ class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Ledger(Table, frozen=True):
-    """[ledger]; `journal` is a file to which `run` appends each step of a record's way."""
+    """[ledger]; `journal` is a file to which `run` and `relay` append each step."""
 
     path: Text
     journal: Text | None = None

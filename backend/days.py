@@ -117,7 +117,7 @@ def make_calendar(
     days = {start: Day(start)}
     held = []
     for one in measured:
-        day, reason, detail = _date(one, zones)
+        day, reason, detail = date_of(one, zones)
         claims = [a for a in assignments if a.is_for(one.device, one.slot) and a.covers(day)]
         patients = {given.patient for given in claims}
         if patients and patient not in patients:
@@ -141,7 +141,7 @@ def make_calendar(
     return Calendar(patient, zones.on(last).key, listed, held)
 
 
-def _date(one: Measured, zones: Zones) -> tuple[date, str, str]:
+def date_of(one: Measured, zones: Zones) -> tuple[date, str, str]:
     """The local date; or the date to show it under, why it does not count, and what is held."""
     found = one.judgement
     ends = [end for candidate in found.candidates for end in candidate]
@@ -188,11 +188,11 @@ def _load_measured(connection: Connection, devices: Sequence[int]) -> Iterator[M
         .group_by(reading.c.id)
     )
     for number, name, device, slot, failed, received_ms in rows:
-        found = _clip(judgements[number][1])
+        found = clip(judgements[number][1])
         yield Measured(name, device, slot, failed, found, received_ms)
 
 
-def _clip(found: Judgement) -> Judgement:
+def clip(found: Judgement) -> Judgement:
     """The judgement within the years that a calendar has; a device can claim to be older."""
     ends = ((max(_FIRST_MS, min(end, _LAST_MS)) for end in c) for c in found.candidates)
     return replace(found, candidates=tuple(Interval(*pair) for pair in ends))

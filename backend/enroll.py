@@ -16,7 +16,8 @@ from sqlalchemy import Connection, insert, select, update
 from backend.certificates import Authority, PublicKey, read_request
 from backend.devices import enter_device
 from backend.errors import EnrolmentRefused
-from backend.judging import judge_again
+from backend.feed import tell_of_patient
+from backend.judging import ENROLMENT, judge_again
 from backend.keys import load_receipt_publics, load_sealing_keys, load_trust
 from backend.ledger import assignment, hub, hub_key, patient, patient_zone, reading
 from backend.membership import load_member
@@ -164,7 +165,7 @@ def enter_monitoring(
     readings = connection.scalars(select(reading.c.id).where(reading.c.device == device)).all()
     for first in range(0, len(readings), _AT_ONCE):
         some = readings[first : first + _AT_ONCE]
-        judge_again(connection, dict.fromkeys(some, "enrolment"), now_ms)
+        judge_again(connection, dict.fromkeys(some, ENROLMENT), now_ms)
 
 
 def _enter_zone(connection: Connection, begun: Monitoring) -> None:
@@ -188,6 +189,7 @@ def _enter_zone(connection: Connection, begun: Monitoring) -> None:
             patient=begun.patient, zone=begun.zone, from_date=begun.from_date
         )
     )
+    tell_of_patient(connection, begun.patient)
 
 
 def _overlaps(given: Assignment, begun: Monitoring) -> bool:

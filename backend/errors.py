@@ -12,6 +12,10 @@ What is refused of a hub's messages is no error: it is an incident, counted in t
     ├── EnrolmentRefused
     ├── HubUnknown
     ├── PatientUnknown
+    ├── CursorUnknown       the feed does not go so far
+    ├── ReadingUnopenable   its key is not here
+    ├── SinkRefused         nothing may be relayed there   -> exit 2
+    ├── SinkFailed          a relay's sink did not acknowledge
     └── BrokerRefused       the broker does not let the backend subscribe
 """
 
@@ -136,6 +140,58 @@ class PatientUnknown(BackendError):
     def __init__(self, patient: str) -> None:
         super().__init__(f"patient {patient!r} is not enrolled")
         self.patient = patient
+
+
+class CursorUnknown(BackendError):
+    """The feed ends at `last`, before `cursor`: what comes until then would be passed over."""
+
+    hint = "Name a cursor that was emitted, or 0 for everything."
+
+    def __init__(self, cursor: int, last: int) -> None:
+        super().__init__(f"cursor {cursor}: the feed ends at {last}")
+        self.cursor = cursor
+        self.last = last
+
+
+class ReadingUnopenable(BackendError):
+    """A reading of the feed does not open; the relay goes no further, and passes nothing over."""
+
+    retry = Retry.TECHNICIAN
+    hint = (
+        "Put the HPKE key back that its epoch is sealed to; `vitalpost-backend verify` says more."
+    )
+
+    def __init__(self, reading: bytes, what: str) -> None:
+        super().__init__(f"reading {reading.hex()}: {what}")
+        self.reading = reading
+        self.what = what
+
+
+class SinkRefused(BackendError):
+    """Nothing is ever relayed to such a `sink`."""
+
+    hint = "Name another place; see docs/relay.md."
+    exit_code = 2
+
+    def __init__(self, sink: str, what: str) -> None:
+        super().__init__(f"{sink}: {what}")
+        self.sink = sink
+        self.what = what
+
+
+class SinkFailed(BackendError):
+    """A relay's sink did not acknowledge; `retry` says whether it heals by itself."""
+
+    def __init__(
+        self,
+        what: str,
+        retry: Retry = Retry.LATER,
+        hint: str = "Nothing is lost: what the sink has not got is not receipted, and tried again.",
+    ) -> None:
+        super().__init__(what)
+        self.what = what
+        self.retry = retry
+        self.hint = hint
 
 
 class BrokerRefused(BackendError):

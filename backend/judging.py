@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, Select, func, insert, select
 
+from backend.feed import tell
 from backend.judge import ClockFact, Delivered, Interval, Judgement, Method, Seen, judge
 from backend.ledger import device_clock, judgement, sighting
 from backend.patients import load_assignments, load_zones, midnight_ms
@@ -22,6 +23,7 @@ from backend.placing import load_anchors
 from backend.reach import EVER_MS, NEIGHBOURS, Reach, find_reach, neighbour
 
 SIGHTINGS = 8
+ENROLMENT = "enrolment"
 Held = tuple[int, Judgement]
 
 
@@ -49,7 +51,7 @@ class _Facts(NamedTuple):
 
 
 def judge_again(connection: Connection, causes: Mapping[int, str], now_ms: int) -> None:
-    """Judge each reading; what changed becomes a new row with its cause."""
+    """Judge each reading; what changed becomes a new row with its cause, and is told to relays."""
     cases = _load_cases(connection, causes)
     facts = _load_facts(connection, cases.values())
     enrolled = _load_enrolled(connection, {case.device for case in cases.values()})
@@ -97,6 +99,9 @@ def _add_changes(
             )
     if rows:
         connection.execute(insert(judgement), rows)
+    # Whose a reading is may have changed although its instant has not.
+    changed = {row["reading"] for row in rows}
+    tell(connection, [n for n in found if n in changed or causes[n] == ENROLMENT])
 
 
 def load_judgements(

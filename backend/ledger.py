@@ -269,6 +269,28 @@ judgement = Table(
     sqlite_with_rowid=False,
 )
 
+# What a relay tells. One process at a time writes, so no row that is committed later gets a smaller
+# cursor. Rows are made only once a sink is known; `n` is the judgement's.
+feed = Table(
+    "feed",
+    metadata,
+    Column("cursor", Integer, primary_key=True),
+    _to("reading.id"),
+    Column("revision", Integer, nullable=False),
+    Column("n", Integer, nullable=False),
+    UniqueConstraint("reading", "revision"),
+    sqlite_autoincrement=True,
+)
+
+# How far each of a relay's sinks has acknowledged the feed.
+sink = Table(
+    "sink",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("cursor", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 # Records of kids whose key record has not come: bounded, not receipted, asked for.
 parked = Table(
     "parked",
@@ -314,6 +336,9 @@ class Ledger:
             found = connection.scalars(select(version.c.format)).one()
         if found > FORMAT:
             raise LedgerNewer(path, found, FORMAT)
+        if create:
+            with self.writing() as connection:
+                metadata.create_all(connection)  # the tables that an older ledger has not got
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

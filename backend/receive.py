@@ -1,17 +1,16 @@
-"""The backend at the broker: messages in, receipts out after the commit, then the acknowledgement.
+"""The backend at the broker: messages in, and once they are taken, receipts out; then the PUBACK.
 
-The network lives on paho's thread; this thread takes one message after another. A message that was
-not acknowledged comes again, and a receipt that got lost is sent again when the hub does: dying
-between any two steps costs time and nothing else.
+The network lives on paho's thread; this thread takes what has come, several messages at a time. A
+message that was not acknowledged comes again, and a receipt that got lost is sent again when the
+hub does: dying between any two steps costs time and nothing else.
 """
 
 from __future__ import annotations
 
 import signal
 import ssl
-from collections.abc import Callable
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple
 
 import structlog
@@ -21,19 +20,18 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from backend.clock import load_clock
-from backend.config import Settings
-from backend.errors import BackendError, BrokerRefused, ConfigError, ConfigErrors, KeyUnusable
-from backend.intake import Intake
-from backend.keys import load_opening_keys
-from backend.ledger import Ledger
-from backend.renewal import Renewal
-from uplink.journal import Journal, JournalFile, Step, keep_no_journal
+from backend.config import Broker, Settings
+from backend.errors import BackendError, BrokerRefused, KeyUnusable
+from backend.intake import Reply
+from backend.taking import Taken, Taker
+from uplink.journal import Journal, Step
 from uplink.wire import FORMAT, topic
 
 GROUP = "vitalpost"
 QOS = 1
-RECEIVE_MAXIMUM = 64  # a worker that dies holds back no more than this
+AT_ONCE = 16  # messages in one call of the taker
+IDLE_S = 10.0
+RECEIVE_MAXIMUM = 64  # a worker that dies holds back no more than this; nor does a slow one
 SESSION_S = 14 * 86_400
 MAXIMUM_PACKET_BYTES = (
     4 << 20
@@ -47,36 +45,31 @@ class _Arrived(NamedTuple):
     message: MQTTMessage
 
 
-class Receiver:
-    """Runs until SIGTERM or SIGINT. `journal` hears "committed", "published", "acknowledged"."""
+_Queue = SimpleQueue[_Arrived | BackendError | None]
 
-    def __init__(self, settings: Settings, journal: Journal | None = None) -> None:
-        """Open keys, clock and ledger. Raises BackendError."""
-        self._broker = settings.broker
+
+class Receiver:
+    """Hands messages to a taker until SIGTERM or SIGINT.
+
+    `journal` hears "published" and "acknowledged" for each message.
+    """
+
+    def __init__(
+        self, broker: Broker, context: ssl.SSLContext, taker: Taker, journal: Journal
+    ) -> None:
+        self._broker = broker
+        self._taker = taker
+        self._journal = journal
         self._log = structlog.get_logger()
-        self._queue: SimpleQueue[_Arrived | BackendError | None] = SimpleQueue()
+        self._queue: _Queue = SimpleQueue()
         self._connection = 0  # messages of an earlier connection come again
         self._is_lost = False
-        folder = Path(settings.keys.dir)
-        keys, renewal = load_opening_keys(folder), Renewal(folder)
-        clock = load_clock(settings.clock)
-        self._now_ms = lambda: clock.utc_ns() // 1_000_000
-        self._journal = journal or _open_journal(settings, self._now_ms)
-        self._client = self._make_client(_tls(settings))
-        self._ledger = Ledger(Path(settings.ledger.path), create=True)
-        self._intake = Intake(
-            self._ledger,
-            keys,
-            renewal.signer_for(()),
-            self._broker.prefix,
-            self._now_ms,
-            renewal=renewal,
-        )
+        self._client = self._make_client(context)
 
     def run(self) -> None:
-        """Take messages. Raises BrokerRefused or LedgerUnusable: then let systemd restart it."""
+        """Take messages. Raises BackendError: then let systemd restart it."""
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: self._queue.put(None))
+            signal.signal(number, lambda *_: self._stop())
         connect = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho states no types here
         connect.SessionExpiryInterval = SESSION_S
         connect.ReceiveMaximum = RECEIVE_MAXIMUM
@@ -90,31 +83,57 @@ class Receiver:
         )
         self._client.loop_start()
         try:
-            while (arrived := self._queue.get()) is not None:
-                if isinstance(arrived, BackendError):
-                    raise arrived
-                if arrived.connection == self._connection:
-                    self._take(arrived.message)
+            self._take([])
+            while (arrived := self._await()) is not None:
+                self._take(arrived)
         finally:
             self._client.disconnect()
             self._client.loop_stop()
-            self._ledger.close()
         self._log.info("stopped")
 
-    def _take(self, message: MQTTMessage) -> None:
-        reply = self._intake.take(message.topic, bytes(message.payload))
-        stored = reply.receipt.stored if reply.receipt else {}
-        self._journal(Step("committed", stored))
-        for what, detail in reply.incidents:
-            self._log.warning("incident", what=what, hub=reply.hub, detail=detail)
+    def _stop(self) -> None:
+        self._queue.put(None)
+        self._taker.stop()
+
+    def _await(self) -> list[_Arrived] | None:
+        """What has come, which may be nothing; None to stop. Raises what the network told."""
+        arrived: list[_Arrived] = []
+        try:
+            item = self._queue.get(timeout=IDLE_S)
+            while True:
+                if item is None:
+                    return None
+                if isinstance(item, BackendError):
+                    raise item
+                if item.connection == self._connection:
+                    arrived.append(item)
+                if len(arrived) == AT_ONCE:
+                    return arrived
+                item = self._queue.get_nowait()
+        except Empty:
+            return arrived
+
+    def _take(self, arrived: list[_Arrived]) -> None:
+        replies = self._taker.take(
+            [Taken(message.topic, bytes(message.payload)) for _, message in arrived]
+        )
+        if replies is None:
+            return  # told to stop: all of them come again
+        for reply in replies:
+            self._receipt(reply)
+        for connection, message in arrived:
+            # On another connection its number may be another message's.
+            if connection == self._connection:
+                self._client.ack(message.mid, message.qos)
+                self._journal(Step("acknowledged"))
+
+    def _receipt(self, reply: Reply) -> None:
         for said in (reply.signed, reply.answer):
             if said is not None:
                 receipts = topic(self._broker.prefix, reply.hub, "receipts")
                 self._client.publish(receipts, said, QOS)
-        if reply.signed is not None:
-            self._journal(Step("published", stored))
-        self._client.ack(message.mid, message.qos)
-        self._journal(Step("acknowledged"))
+        if reply.signed is not None and reply.receipt is not None:
+            self._journal(Step("published", reply.receipt.stored))
 
     def _make_client(self, context: ssl.SSLContext) -> Client:
         client = Client(
@@ -140,9 +159,22 @@ class Receiver:
             self._lose(str(reason))
             return
         self._connection += 1
+        self._forget_earlier()
         self._is_lost = False
         self._log.info("connected", endpoint=f"{self._broker.host}:{self._broker.port}")
         client.subscribe(f"$share/{GROUP}/{self._broker.prefix}/v{FORMAT}/+/records", QOS)
+
+    def _forget_earlier(self) -> None:
+        """While the taker is slow the queue holds one connection's messages, not every one's."""
+        kept: list[BackendError | None] = []
+        try:
+            while True:
+                item = self._queue.get_nowait()
+                if not isinstance(item, _Arrived):
+                    kept.append(item)
+        except Empty:
+            for item in kept:
+                self._queue.put(item)
 
     def _on_connect_fail(self, _client: Client, _data: Any) -> None:
         self._lose("no answer, or a certificate that is not trusted")
@@ -178,18 +210,8 @@ class Receiver:
         self._queue.put(_Arrived(self._connection, message))
 
 
-def _open_journal(settings: Settings, now_ms: Callable[[], int]) -> Journal:
-    path = settings.ledger.journal
-    if path is None:
-        return keep_no_journal
-    try:
-        return JournalFile(Path(path), settings.broker.client_id, now_ms)
-    except OSError as error:
-        found = f"{path}: {error.strerror or error}"
-        raise ConfigErrors([ConfigError("ledger.journal", found, "a file to append to")]) from error
-
-
-def _tls(settings: Settings) -> ssl.SSLContext:
+def tls_context(settings: Settings) -> ssl.SSLContext:
+    """The backend's side of TLS 1.3 with the broker. Raises KeyUnusable."""
     broker = settings.broker
     ca, certificate, key = (
         Path(path) if path else settings.key_file(name)

@@ -31,8 +31,9 @@ from uplink.journal import Journal, keep_no_journal
 from uplink.mqtt import Broker, tls_context
 from uplink.outbox import Loss, Outbox
 from uplink.records import EpochStart, EventRecord
-from uplink.seal import Epoch, open_epoch
-from uplink.statements import Previous
+from uplink.seal import Epoch, open_epoch, sign_statement
+from uplink.statements import Previous, Statement
+from uplink.witness import Witness
 
 UPKEEP_S = 60.0
 
@@ -69,9 +70,15 @@ async def run(
             settings.hub.suite,
             now_ms=lambda: read_moment(clock).utc_ms,
         )
+
+        def sign(statement: Statement) -> bytes:
+            return sign_statement(statement, renewal.credentials.signer)
+
+        witness = Witness(settings.hub.id, sign, lambda: read_moment(clock).utc_ms)
         forwarder = Forwarder(
             outbox,
             _describe_route(settings, installed, software),
+            witness,
             journal=journal,
             renewal=renewal,
         )
@@ -84,13 +91,16 @@ async def run(
             outbox,
             clock,
             open_next,
+            witness,
             software=software,
             journal=journal,
             on_commit=forwarder.new_rows,
         )
         stack.push_async_callback(recorder.close)
         station = Station(radio, clock, settings.site_zone, settings.radio.quiet_s)
-        central = Central(station, [Sessions(device, recorder, journal) for device in devices])
+        sessions = [Sessions(device, recorder, journal) for device in devices]
+        central = Central(station, [each for each in sessions if not each.device.socket])
+        wired = [each for each in sessions if each.device.socket]
 
         async def announce() -> None:
             await central.settled.wait()
@@ -106,6 +116,7 @@ async def run(
                 _keep_up(recorder, losses),
                 notifier.watch(),
                 announce(),
+                *([_serve_ports(clock, settings, wired)] if wired else []),
             )
             running = [tasks.create_task(each) for each in work]
             await stop.wait()
@@ -120,13 +131,25 @@ async def _open_outbox(settings: Settings, journal: Journal) -> Outbox:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # noqa: ASYNC240  before anything runs
         quota_bytes = settings.outbox.quota_mb * 1_000_000
-        outbox = await Outbox.open(folder / "outbox.db", quota_bytes=quota_bytes, journal=journal)
+        outbox = await Outbox.open(
+            folder / "outbox.db",
+            quota_bytes=quota_bytes,
+            keep_days=settings.outbox.keep_days,
+            journal=journal,
+        )
     except OSError as error:
         found = error.strerror or str(error)
         raise ConfigError("hub.state", f"{folder}: {found}", "a folder to write to") from error
     for loss in outbox.losses:
         log.error("storage-loss", **loss._asdict())
     return outbox
+
+
+async def _serve_ports(clock: Clock, settings: Settings, wired: list[Sessions]) -> None:
+    from gateway.links.serial import Ports  # noqa: PLC0415  most hubs have no serial device
+    from gateway.links.serial_link import Bench  # noqa: PLC0415  the same
+
+    await Ports(Bench(clock, settings.site_zone), wired).run()
 
 
 def _describe_route(settings: Settings, credentials: Credentials, software: str) -> Route:

@@ -13,9 +13,11 @@ from uplink.journal import Journal, Step, keep_no_journal
 from uplink.outbox import Outbox
 from uplink.records import ClockRecord, DeviceRecord, EpochStart, Record, encode
 from uplink.seal import Epoch
-from uplink.statements import Previous
+from uplink.statements import Ending, Previous
+from uplink.witness import Witness
 
 DAY_MS = 24 * 60 * 60 * 1000
+HOUR_MS = 60 * 60 * 1000
 STEP_MS = 500
 LEAD_MS = 60_000  # an epoch begins before its first record: other links' frames may be older
 
@@ -23,13 +25,18 @@ OpenEpoch = Callable[[EpochStart, Previous | None], tuple[Epoch, bytes]]
 
 
 class Recorder:
-    """Seals records and commits them; owns the epoch and says when an anchor is due."""
+    """Seals records and commits them; owns the epoch and says when an anchor is due.
+
+    It signs how far each epoch goes: hourly while records come, when it ends, and for one that an
+    earlier process left open, when it is found whole.
+    """
 
     def __init__(  # noqa: PLR0913  one for each thing it is lent
         self,
         outbox: Outbox,
         clock: Clock,
         open_epoch: OpenEpoch,
+        witness: Witness,
         *,
         software: str,
         journal: Journal = keep_no_journal,
@@ -38,6 +45,7 @@ class Recorder:
         self._outbox = outbox
         self._clock = clock
         self._open_epoch = open_epoch
+        self._witness = witness
         self._software = software
         self._journal = journal
         self._on_commit = on_commit
@@ -49,6 +57,9 @@ class Recorder:
         self._failure: BaseException | None = None
         self._is_anchored = False
         self._first_cause = "start"
+        self._is_recovered = False
+        self._checked_sequence = 0
+        self._checked_boottime_ms = 0
         # What an earlier process wrote in this boot may need an anchor as well.
         self._last = read_moment(clock) if outbox.previous() else None
 
@@ -73,12 +84,16 @@ class Recorder:
         await asyncio.shield(work)
 
     async def anchor(self) -> None:
-        """Write the anchor that is due, if one is; end an epoch that is a day old."""
+        """Write the anchor that is due, if one is; end an epoch that is a day old, or check it."""
         now = read_moment(self._clock)
+        async with self._lock:
+            await self._recover()
         if self._notice(now):
             await self.record(())
         elif self._is_over(now):
             await self._finish("daily")
+        else:
+            await self._check_hourly(now)
 
     async def close(self) -> None:
         """Write the last anchor and close the epoch cleanly."""
@@ -125,6 +140,7 @@ class Recorder:
     async def _find_epoch(self, now: Moment) -> Epoch:
         if self._epoch and not self._is_over(now):
             return self._epoch
+        await self._recover()
         with self._storing():
             await self._outbox.room()
             await self._end_epoch()
@@ -139,6 +155,7 @@ class Recorder:
             epoch, key_record = self._open_epoch(start, self._outbox.previous())
             await self._outbox.begin_epoch(epoch.kid, key_record)
         self._epoch, self._devices, self._is_anchored = epoch, {}, False
+        self._checked_sequence, self._checked_boottime_ms = 0, now.boottime_ms
         return epoch
 
     async def _finish(self, cause: str) -> None:
@@ -157,7 +174,34 @@ class Recorder:
     async def _end_epoch(self) -> None:
         if self._epoch:
             epoch, self._epoch, self._unstored = self._epoch, None, []
-            await self._outbox.end_epoch(epoch.kid)
+            reach = await self._outbox.reach(epoch.kid)
+            checkpoint = self._witness.check(reach, Ending.CLOSED)
+            await self._outbox.end_epoch(epoch.kid, checkpoint)
+            self._on_commit()
+
+    async def _recover(self) -> None:
+        """State the end of each epoch that was left open, where nothing of it can be missing."""
+        if self._is_recovered:
+            return
+        with self._storing():
+            for reach in await self._outbox.unclosed():
+                checkpoint = self._witness.check(reach, Ending.RECOVERED)
+                await self._outbox.end_epoch(reach.kid, checkpoint, Ending.RECOVERED)
+                self._on_commit()
+        self._is_recovered = True
+
+    async def _check_hourly(self, now: Moment) -> None:
+        async with self._lock:
+            if self._epoch is None or now.boottime_ms - self._checked_boottime_ms < HOUR_MS:
+                return
+            with self._storing():
+                reach = await self._outbox.reach(self._epoch.kid)
+                if reach.last_sequence > self._checked_sequence:
+                    checkpoint = self._witness.check(reach, Ending.OPEN)
+                    await self._outbox.offer_checkpoint(reach.kid, checkpoint)
+                    self._checked_sequence = reach.last_sequence
+                    self._checked_boottime_ms = now.boottime_ms
+                    self._on_commit()
 
     def _is_over(self, now: Moment) -> bool:
         epoch = self._epoch

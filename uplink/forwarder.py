@@ -1,30 +1,31 @@
 """What is sent when: from the outbox to the broker, and released by the backend's receipts.
 
-Records leave as they come, oldest first, at most a window of messages ahead of their receipts. A
-PUBACK releases nothing; it only tells whether the broker took a message.
+The rules are those of uplink/offers.py.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 from typing import NoReturn
 
-from uplink.errors import BrokerRefused, BrokerUnreachable, SealError, WireError
+from uplink.errors import BrokerRefused, BrokerUnreachable
 from uplink.journal import Journal, Step, keep_no_journal
 from uplink.mqtt import Broker, Connection, Message
-from uplink.offers import PACE, Offers, Pace
+from uplink.offers import PACE, Offers, Pace, shorten_keepalive
 from uplink.outbox import Batch, Outbox
+from uplink.receipts import Receipts, Underway
+from uplink.reminders import Reminders
 from uplink.renewal import NoRenewal, Renewal
-from uplink.seal import verify_receipt
 from uplink.standing import Standing
-from uplink.wire import Receipt, Run, encode_message, topic
+from uplink.status import GONE, describe
+from uplink.wire import Run, encode_message, topic
+from uplink.witness import Witness
 
 INBOX_MESSAGES = 256  # a receipt that is pushed out comes again: its rows are sent again
 
@@ -49,6 +50,13 @@ class Route:
         return topic(self.prefix, self.broker.client_id, leaf)
 
 
+async def wait_for(event: asyncio.Event, seconds: float) -> None:
+    """Return when the event is set, or after so many seconds."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
+
+
 class Forwarder:
     """Sends what the outbox holds for as long as `run` runs; `standing` tells how that goes."""
 
@@ -56,32 +64,51 @@ class Forwarder:
         self,
         outbox: Outbox,
         route: Route,
+        witness: Witness,
         *,
         journal: Journal = keep_no_journal,
         pace: Pace = PACE,
         now: Callable[[], float] = time.monotonic,
-        renewal: Renewal | None = None,
         connect: Connect = Connection.open,
+        wait: Callable[[asyncio.Event, float], Awaitable[None]] = wait_for,
+        renewal: Renewal | None = None,
     ) -> None:
         self._wake = asyncio.Event()
         self.standing = Standing(pace.silence_s, self._wake.set)
         self._outbox = outbox
         self._route = route
+        self._keepalive_s = route.broker.keepalive_s
         self._journal = journal
         self._pace = pace
         self._now = now
-        self._renewal = renewal or NoRenewal()
         self._open = connect
+        self._wait = wait
+        self._renewal = renewal or NoRenewal()
         self._offers = Offers(pace)
+        self._reminders = Reminders(pace)
+        self._receipts = Receipts(
+            outbox,
+            witness,
+            self.standing,
+            Underway(self._offers, self._reminders),
+            receipt_keys=route.receipt_keys,
+            take_other=self._take_answer,
+            journal=journal,
+            pace=pace,
+            now=now,
+        )
         self._inbox: deque[Message] = deque(maxlen=INBOX_MESSAGES)
-        self._announced: set[bytes] = set()
-        self._key_record_at: dict[bytes, float] = {}
-        self._waiting_since = now()
         self._said: tuple[bool, ...] = ()
         self._say_at = inf
+        self._has_old_rows = False
 
     def new_rows(self) -> None:
         """Say that the outbox has more."""
+        self._wake.set()
+
+    def old_rows(self) -> None:
+        """Say that rows of the outbox wait again, which went before."""
+        self._has_old_rows = True
         self._wake.set()
 
     async def run(self) -> NoReturn:
@@ -101,16 +128,28 @@ class Forwarder:
             ceiling_s = min(2 * ceiling_s, pace.longest_reconnect_s)
 
     async def _connect(self) -> NoReturn:
-        self._route = self._renewal.reroute(self._route)
-        will = self._route.topic("status"), _json({"state": "gone"})
-        link = await self._open(self._route.broker, self._hear, will)
+        self._take_route(self._renewal.reroute(self._route))
+        will = self._route.topic("status"), GONE
+        broker = replace(self._route.broker, keepalive_s=self._keepalive_s)
+        link = await self._open(broker, self._hear, will)
         try:
             await link.subscribe(self._route.topic("receipts"))
             self.standing.connected()
             await self._serve(link)
+            self._keepalive_s = shorten_keepalive(self._keepalive_s, link.quiet_s)
             raise link.lost.result()
         finally:
             await link.close()
+
+    def _take_answer(self, payload: bytes) -> bool:
+        is_answer = self._renewal.take(payload)
+        if is_answer:
+            self._take_route(self._renewal.reroute(self._route))
+        return is_answer
+
+    def _take_route(self, route: Route) -> None:
+        self._route = route
+        self._receipts.receipt_keys = route.receipt_keys
 
     def _hear(self, message: Message) -> None:
         self._inbox.append(message)
@@ -119,48 +158,64 @@ class Forwarder:
     async def _serve(self, link: Connection) -> None:
         link.lost.add_done_callback(lambda _: self._wake.set())
         self._offers.start_over()
-        self._announced.clear()
         self._said = ()
         while not link.lost.done():
             self._wake.clear()
             while self._inbox:
-                await self._take(link, self._inbox.popleft())
+                if answers := await self._receipts.take(self._inbox.popleft()):
+                    self._send(link, answers)
+            if self._has_old_rows:
+                self._has_old_rows = False
+                self._offers.go_back()
             if self._now() >= self._offers.again_at:
                 await self._offer_again(link)
             await self._fill(link)
             if self._now() >= self._renewal.ask_at:
                 self._send(link, [self._renewal.ask(self._now())])
-            self._say_status(link)
-            await self._rest()
+            await self._say_status(link)
+            await self._wait(self._wake, self._wake_at() - self._now())
 
-    async def _rest(self) -> None:
+    def _wake_at(self) -> float:
         wake_at = min(self._offers.again_at, self._say_at, self._renewal.ask_at)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(wake_at - self._now()):
-                await self._wake.wait()
+        if self._may_remind:
+            wake_at = min(wake_at, self._reminders.next_at(self._outbox.checkpoints))
+        return wake_at
+
+    @property
+    def _may_remind(self) -> bool:
+        return self._offers.has_room and not (self._offers and self._offers.is_silent)
 
     async def _fill(self, link: Connection) -> None:
         while self._offers.has_room and not link.lost.done():
             batch = await self._peek(self._offers.cursor)
-            if not batch.runs:
+            if not self._offer(link, batch):
                 break
-            self._offers.add(batch.runs, batch.cursor)
-            self._offer(link, batch)
 
     async def _offer_again(self, link: Connection) -> None:
-        self._announced.clear()
         if self._offers.expire(self._now()):
             batch = await self._peek(0)
-            if batch.runs:
-                self._offer(link, batch)
+            self._send_batch(link, batch, [])
 
     async def _peek(self, after: int) -> Batch:
         return await self._outbox.peek(after, self._pace.batch_records, self._pace.batch_bytes)
 
-    def _offer(self, link: Connection, batch: Batch) -> None:
-        new = batch.key_records.keys() - self._announced
-        self._announced |= new
-        self._send(link, [*(batch.key_records[kid] for kid in new), *batch.runs])
+    def _offer(self, link: Connection, batch: Batch) -> bool:
+        """Send the batch and what is due beside it; False where there was nothing."""
+        now = self._now()
+        due = self._reminders.due(self._outbox.checkpoints, now) if self._may_remind else {}
+        checkpoints = [signed.statement for signed in due.values()]
+        self._reminders.sent(due, now)
+        if batch.runs:
+            self._offers.add(batch.runs, batch.cursor)
+            self._send_batch(link, batch, checkpoints)
+        elif checkpoints:
+            self._send(link, checkpoints)
+        return bool(batch.runs or checkpoints)
+
+    def _send_batch(self, link: Connection, batch: Batch, beside: Sequence[bytes]) -> None:
+        if not batch.runs:
+            return
+        self._send(link, [*self._offers.announce(batch.key_records), *beside, *batch.runs])
         self._offers.sent(self._now())
         if not self.standing.is_awaiting:
             self.standing.await_receipt(is_owed=True)
@@ -172,67 +227,15 @@ class Forwarder:
         runs = [item for item in items if isinstance(item, Run)]
         self._journal(Step("published", _name_runs(runs)))
 
-    async def _take(self, link: Connection, message: Message) -> None:
-        if message.is_retained:
-            self.standing.ignored("retained")
-            return
-        try:
-            receipt = verify_receipt(message.payload, self._route.receipt_keys)
-        except WireError:
-            if self._renewal.take(message.payload):
-                self._route = self._renewal.reroute(self._route)
-            else:
-                self.standing.ignored("malformed")
-        except SealError:
-            self.standing.ignored("forged")
-        else:
-            if receipt.hub == self._route.broker.client_id:
-                await self._apply(link, receipt)
-            else:
-                self.standing.ignored("foreign")
-
-    async def _apply(self, link: Connection, receipt: Receipt) -> None:
-        self._journal(Step("receipted", receipt.stored))
-        self.standing.receipted(receipt.utc_ms)
-        released = await self._outbox.release(receipt.stored)
-        if released.never_assigned:
-            self.standing.ignored("never-assigned", released.never_assigned)
-        self.standing.counts["released"] += released.rows
-        self._waiting_since = self._now()
-        self._offers.settle(released.ranges, self._now())
-        for kid, sequence, reason in receipt.refused:
-            if await self._outbox.refuse(kid, sequence, reason):
-                self._offers.settle({kid: [(sequence, sequence)]}, self._now())
-                self.standing.refused(kid, sequence, reason)
-        for kid in receipt.unknown:
-            await self._send_key_record(link, kid)
-        self.standing.await_receipt(is_owed=bool(self._offers))
-
-    async def _send_key_record(self, link: Connection, kid: bytes) -> None:
-        key_record = await self._outbox.forget_known(kid)
-        if key_record and self._now() >= self._key_record_at.get(kid, -inf):
-            self._key_record_at[kid] = self._now() + self._pace.key_record_s
-            self._send(link, [key_record])
-
-    def _say_status(self, link: Connection) -> None:
+    async def _say_status(self, link: Connection) -> None:
         """Publish the retained status after connecting, on a change of class, else daily."""
-        if not self._outbox.depth:
-            self._waiting_since = self._now()
-        standing, quarantined = self.standing, self._outbox.quarantined
-        to_say = (standing.is_office_silent, bool(standing.refusal), bool(quarantined))
+        standing = self.standing
+        to_say = (standing.is_office_silent, bool(standing.refusal), bool(self._outbox.quarantined))
         if to_say == self._said and self._now() < self._say_at:
             return
         self._said, self._say_at = to_say, self._now() + self._pace.status_s
-        status = {
-            "state": "connected",
-            "software": self._route.software,
-            "depth": self._outbox.depth,
-            "waiting_s": round(self._now() - self._waiting_since),
-            "quarantined": quarantined,
-            "office_silent": standing.is_office_silent,
-            "last_receipt_ms": standing.last_receipt_ms,
-        }
-        link.publish(self._route.topic("status"), _json(status), is_retained=True)
+        status = describe(standing, await self._outbox.stats(), self._route.software)
+        link.publish(self._route.topic("status"), status, is_retained=True)
 
 
 def _name_runs(runs: Iterable[Run]) -> dict[bytes, list[tuple[int, int]]]:
@@ -240,7 +243,3 @@ def _name_runs(runs: Iterable[Run]) -> dict[bytes, list[tuple[int, int]]]:
     for run in runs:
         names.setdefault(run.kid, []).append((run.first, run.first + len(run.sealed) - 1))
     return names
-
-
-def _json(status: object) -> bytes:
-    return json.dumps(status, separators=(",", ":")).encode()

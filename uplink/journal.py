@@ -22,7 +22,7 @@ class Step(NamedTuple):
     """One step: what was `did`, and to which sequences of which kid (ends included).
 
     A hub has captured, sealed, committed, published, receipted and released; a backend has
-    committed, published and acknowledged.
+    committed, emitted (a relay, to its sink), published and acknowledged.
     """
 
     did: str

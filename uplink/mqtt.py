@@ -85,7 +85,11 @@ class Message(NamedTuple):
 
 
 class Connection:
-    """Open until `lost` is done; its result is why. Get one from `Connection.open`."""
+    """Open until `lost` is done; its result is why. Get one from `Connection.open`.
+
+    When it was lost, the broker had been silent for `quiet_s`: for longer than the keepalive where
+    it left a ping without an answer.
+    """
 
     def __init__(self, broker: Broker, on_message: Callable[[Message], None]) -> None:
         self._loop = asyncio.get_running_loop()
@@ -94,6 +98,8 @@ class Connection:
         self._on_message = on_message
         self._answers: dict[int, asyncio.Future[int]] = {}  # by packet id; 0 is the CONNACK
         self._check_timer: asyncio.TimerHandle | None = None
+        self._heard_at = self._loop.time()
+        self.quiet_s = 0.0
         self._client = Client(CallbackAPIVersion.VERSION2, broker.client_id, protocol=MQTTv5)
         self._client.connect_timeout = broker.connect_timeout_s
         self._client.tls_set_context(broker.tls)
@@ -189,6 +195,7 @@ class Connection:
         # One TLS record holds many packets, and what is decrypted does not wake the loop.
         while isinstance(sock := self._client.socket(), ssl.SSLSocket) and sock.pending():
             self._client.loop_read()
+        self._heard_at = self._loop.time()
 
     def _check(self) -> None:
         self._client.loop_misc()
@@ -247,6 +254,7 @@ class Connection:
         for answer in self._answers.values():
             answer.cancel()
         if not self.lost.done():
+            self.quiet_s = self._loop.time() - self._heard_at
             self.lost.set_result(why)
 
     def _drop(self, what: str) -> None:

@@ -12,19 +12,46 @@ import os
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Self, TypeVar
 
+from uplink import claims, survey
+from uplink.checkpoints import Signed
+from uplink.claims import Released, Requeued, Wanted
+from uplink.epochs import Reach
 from uplink.errors import OutboxDamaged, OutboxFull, OutboxLocked
 from uplink.journal import Journal, Step, keep_no_journal
 from uplink.readback import read_back
-from uplink.salvage import FILES, Loss, beside, keep_damaged_log, move, set_aside
+from uplink.salvage import (
+    FILES,
+    Loss,
+    beside,
+    end_doubt,
+    is_in_doubt,
+    keep_damaged_log,
+    move,
+    put_in_doubt,
+    set_aside,
+)
 from uplink.schema import PAGE_BYTES
-from uplink.statements import Previous
-from uplink.store import Batch, Released, Store
+from uplink.statements import Ending, Previous
+from uplink.store import KEEP_DAYS, Batch, Store
+from uplink.survey import Findings, Stats, Survey
 from uplink.wire import Ranges
 
-__all__ = ["Batch", "Loss", "Outbox", "Released"]
+__all__ = [
+    "Batch",
+    "Findings",
+    "Loss",
+    "Outbox",
+    "Reach",
+    "Released",
+    "Requeued",
+    "Signed",
+    "Stats",
+    "Wanted",
+]
 
 T = TypeVar("T")
 
@@ -38,26 +65,34 @@ class Outbox:
     `losses` is what opening found damaged; of that, nothing is ever deleted.
     """
 
-    def __init__(self, path: Path, quota_bytes: int, journal: Journal) -> None:
+    def __init__(self, path: Path, quota_bytes: int, keep_days: int, journal: Journal) -> None:
         self.losses: list[Loss] = []
         self._path = path
         self._rebuilt = beside(path, ".rebuilt")
         self._quota_bytes = quota_bytes
+        self._keep_days = keep_days
         self._journal = journal
         self._fault: sqlite3.Error | None = None
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="outbox")
 
     @classmethod
     async def open(
-        cls, path: Path, *, quota_bytes: int, journal: Journal = keep_no_journal
+        cls,
+        path: Path,
+        *,
+        quota_bytes: int,
+        keep_days: int = KEEP_DAYS,
+        journal: Journal = keep_no_journal,
     ) -> Self:
         """The outbox at `path`, made where there is none; its folder is locked for it.
+
+        Rows that a receipt has named stay for `keep_days`, while the quota has room for them.
 
         A file that is malformed or no outbox is set aside as `NAME.damaged-N`, and a new one begun
         with those of its rows that are sound.
         Raises OutboxLocked, OutboxNewer, and OutboxDamaged where the card does not answer.
         """
-        outbox = cls(path, quota_bytes, journal)
+        outbox = cls(path, quota_bytes, keep_days, journal)
         try:
             await outbox._in_writer(outbox._open)
         except BaseException:
@@ -68,12 +103,17 @@ class Outbox:
     @property
     def depth(self) -> int:
         """Rows that wait for a receipt; those in quarantine are not among them."""
-        return self._store.depth
+        return self._store.shelf.waiting.count
 
     @property
     def quarantined(self) -> int:
         """Rows that are damaged or were refused by the backend: kept, and stepped over."""
-        return self._store.quarantined
+        return len(self._store.shelf.quarantine)
+
+    @property
+    def checkpoints(self) -> Mapping[bytes, Signed]:
+        """The signed checkpoints, by kid, that the backend is to have; a mapping of its own."""
+        return self._store.shelf.checkpoints.open
 
     def previous(self) -> Previous | None:
         """The newest epoch, for the key record of the next one."""
@@ -83,9 +123,30 @@ class Outbox:
         """Keep an epoch's key record, twice; before anything is sealed with its key."""
         await self._in_writer(lambda: self._store.begin_epoch(kid, key_record))
 
-    async def end_epoch(self, kid: bytes) -> None:
-        """Note that the epoch was closed in order; nothing can be appended to it any more."""
-        await self._in_writer(lambda: self._store.end_epoch(kid))
+    async def end_epoch(
+        self, kid: bytes, checkpoint: Signed | None = None, ending: Ending = Ending.CLOSED
+    ) -> None:
+        """Note how the epoch ended, with a signed checkpoint that says so; it takes no more rows.
+
+        RECOVERED is for an epoch that `unclosed` has named.
+        """
+        await self._in_writer(lambda: self._store.end_epoch(kid, ending, checkpoint))
+
+    async def reach(self, kid: bytes) -> Reach:
+        """How far the epoch goes."""
+        return await self._in_writer(lambda: self._store.reach(kid))
+
+    async def unclosed(self) -> list[Reach]:
+        """Epochs that nobody closed and of which opening found every row, nothing being lost."""
+        return await self._in_writer(self._store.unclosed)
+
+    async def offer_checkpoint(self, kid: bytes, signed: Signed) -> None:
+        """Have a checkpoint of an epoch that goes on sent; it is kept in memory only."""
+        await self._in_writer(lambda: self._store.offer_checkpoint(kid, signed))
+
+    async def settle_checkpoint(self, kid: bytes, signed: Signed) -> bool:
+        """The backend keeps this checkpoint; False where a newer one has taken its place."""
+        return await self._in_writer(lambda: claims.settle(self._store.shelf, kid, signed))
 
     async def append(
         self, kid: bytes, rows: Sequence[tuple[int, bytes]], *, reserved: bool = False
@@ -110,29 +171,55 @@ class Outbox:
         """The oldest rows behind the cursor `after` (0: all), at least one where there is one."""
         return await self._in_writer(lambda: self._store.peek(after, limit_records, limit_bytes))
 
-    async def release(self, stored: Mapping[bytes, Ranges]) -> Released:
-        """Let go of what the backend has stored; rows leave the file in groups.
+    async def release(self, stored: Mapping[bytes, Ranges], utc_ms: int) -> Released:
+        """Let go of what the backend has stored, by a receipt of that time.
 
-        A range that names sequences never assigned is left out and counted.
+        The rows stay for a while, and leave the file in groups. A range that names sequences never
+        assigned is left out and counted.
         """
 
         def work() -> Released:
-            released = self._store.release(stored)
+            released = claims.release(self._store.shelf, stored, utc_ms)
             self._journal(Step("released", released.ranges))
             return released
 
         return await self._in_writer(work)
 
+    async def want(self, wanted: Mapping[bytes, Ranges]) -> Wanted:
+        """Let rows that the backend wants wait again, and say which of them are gone for good."""
+        return await self._in_writer(lambda: claims.want(self._store.shelf, wanted))
+
     async def refuse(self, kid: bytes, sequence: int, reason: str) -> bool:
         """Put a row that the backend never accepts into quarantine; False where none waits."""
-        return await self._in_writer(lambda: self._store.refuse(kid, sequence, reason))
+        return await self._in_writer(
+            lambda: claims.refuse(self._store.shelf, kid, sequence, reason)
+        )
+
+    async def requeue(self, kid: bytes | None = None, sequence: int | None = None) -> Requeued:
+        """Let sound rows of the quarantine wait again: all, or of one epoch, or of one sequence."""
+        return await self._in_writer(lambda: claims.requeue(self._store.shelf, kid, sequence))
 
     async def forget_known(self, kid: bytes) -> bytes:
         """The key record of an epoch that the backend turns out not to know; empty for no epoch."""
-        return await self._in_writer(lambda: self._store.forget_known(kid))
+        return await self._in_writer(lambda: claims.forget_known(self._store.shelf, kid))
+
+    async def stats(self) -> Stats:
+        """The outbox in figures."""
+        stats = await self._in_writer(lambda: survey.count(self._store))
+        return replace(stats, losses=tuple(self.losses))
+
+    async def verify(self) -> Findings:
+        """Read every row and key record again; what is damaged is set apart and named.
+
+        Readings are committed meanwhile.
+        """
+        so_far = Survey()
+        while so_far.cursor is not None:
+            await self._in_writer(lambda: survey.look_on(self._store, so_far))
+        return await self._in_writer(lambda: survey.conclude(self._store, so_far))
 
     async def close(self) -> None:
-        """Delete what is released and leave the file to others."""
+        """Write what receipts have changed and leave the file to others."""
 
         def work() -> None:
             try:
@@ -170,7 +257,7 @@ class Outbox:
             if isinstance(fault, BlockingIOError):
                 raise OutboxLocked(str(self._path)) from fault
             raise
-        self.losses += self._store.losses
+        self.losses += self._store.shelf.losses
 
     def _open_store(self) -> Store:
         if self._rebuilt.exists() and not self._path.exists():
@@ -178,22 +265,29 @@ class Outbox:
         damaged_log = keep_damaged_log(self._path, PAGE_BYTES)
         if damaged_log:
             self.losses.append(damaged_log)
+            put_in_doubt(self._path)
         try:
-            return Store(self._path, self._quota_bytes)
+            store = self._make_store(self._path)
         except sqlite3.DatabaseError as fault:
             if _code(fault) == sqlite3.SQLITE_BUSY:
                 raise OutboxLocked(str(self._path)) from fault
             if _code(fault) not in _UNUSABLE:
                 raise
-        self.losses.append(self._rebuild())
-        return Store(self._path, self._quota_bytes)
+            self.losses.append(self._rebuild())
+            store = self._make_store(self._path)
+        end_doubt(self._path)
+        return store
+
+    def _make_store(self, path: Path) -> Store:
+        is_doubtful = is_in_doubt(self._path)
+        return Store(path, self._quota_bytes, keep_days=self._keep_days, is_doubtful=is_doubtful)
 
     def _rebuild(self) -> Loss:
         """Put what is sound into a new file, and that in the place of the damaged one."""
         rescued = read_back(self._path)
         for ending in FILES:
             beside(self._rebuilt, ending).unlink(missing_ok=True)
-        rebuilt = Store(self._rebuilt, self._quota_bytes)
+        rebuilt = self._make_store(self._rebuilt)
         try:
             rows = rebuilt.adopt(rescued)
         finally:

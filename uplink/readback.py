@@ -9,21 +9,29 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from uplink.checkpoints import Signed
+from uplink.epochs import Epoch, key_crc, state_crc
 from uplink.salvage import FILES, beside
-from uplink.schema import Epoch, key_crc
 from uplink.wire import MAX_SEQUENCE
 
 
 class Rescued(NamedTuple):
-    """The sound rows of one epoch, as (sequence, sealed)."""
+    """The sound rows of one epoch, as (sequence, sealed), its `epoch` row and last checkpoint."""
 
     kid: bytes
     key_record: bytes
     rows: list[tuple[int, bytes]]
+    state: tuple[object, ...] | None = None
+    checkpoint: Signed | None = None
+
+    def describe(self, epoch: Epoch) -> None:
+        """Take over how far the epoch went and how it ended; if that was not stated, it is lost."""
+        epoch.read_state(self.state)
+        epoch.doubt()
 
 
 def read_back(path: Path) -> list[Rescued]:
-    """The epochs of the file at `path` that have sound rows, oldest first; the file stays as it is.
+    """What is sound in the file at `path`, oldest epoch first; the file stays as it is.
 
     A copy is read, as SQLite would write to it. Nothing comes back where there is no room for one.
     """
@@ -50,14 +58,24 @@ def _read(db: sqlite3.Connection) -> list[Rescued]:
             if crc is not None and crc == key_crc(kid, signed):
                 epochs[number] = Epoch(number, kid, signed)
     # By kid, which the CRC covers: the numbers may be what is damaged.
-    sound: dict[bytes, dict[int, bytes]] = {epochs[n].kid: {} for n in sorted(epochs)}
+    rescued = {e.kid: Rescued(e.kid, e.key_record, []) for _, e in sorted(epochs.items())}
+    rows: dict[bytes, dict[int, bytes]] = {kid: {} for kid in rescued}
     for row, crc, sealed in _reach(db, "id, crc, sealed", "record"):
         epoch = epochs.get(row >> 32)
         if epoch and epoch.holds(row, crc, sealed):
-            sound[epoch.kid][row & MAX_SEQUENCE] = sealed
-    key_records = {epoch.kid: epoch.key_record for epoch in epochs.values()}
+            rows[epoch.kid][row & MAX_SEQUENCE] = sealed
+    for state in _reach(db, "number, known, ending, last, chain, crc", "epoch"):
+        epoch = epochs.get(state[0])
+        if epoch and Epoch(0, epoch.kid, b"").read_state(state):
+            rescued[epoch.kid] = rescued[epoch.kid]._replace(state=state)
+    for number, last, signed, crc in _reach(db, "number, last, signed, crc", "checkpoint"):
+        epoch = epochs.get(number)
+        if epoch and crc == state_crc(epoch.kid, last, signed):
+            rescued[epoch.kid] = rescued[epoch.kid]._replace(checkpoint=Signed(last, signed))
     return [
-        Rescued(kid, key_records[kid], sorted(rows.items())) for kid, rows in sound.items() if rows
+        each._replace(rows=sorted(rows[kid].items()))
+        for kid, each in rescued.items()
+        if rows[kid] or each.checkpoint
     ]
 
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from uplink.wal import scan
 
 _LOG = "-wal"
+_DOUBT = ".in-doubt"
 FILES = ("", _LOG, "-journal")
 
 
@@ -43,6 +44,22 @@ def keep_damaged_log(path: Path, page_bytes: int) -> Loss | None:
         os.fsync(copy.fileno())
     _sync_folder(path)
     return Loss("log-frames", lost, kept.name)
+
+
+def is_in_doubt(path: Path) -> bool:
+    """Whether commits of the database at `path` were lost and its epochs do not say so yet."""
+    return beside(path, _DOUBT).exists()
+
+
+def put_in_doubt(path: Path) -> None:
+    """Remember across a crash that commits were lost: once opened, SQLite shows no more of it."""
+    beside(path, _DOUBT).touch()
+    _sync_folder(path)
+
+
+def end_doubt(path: Path) -> None:
+    """The epochs of the database say so themselves."""
+    beside(path, _DOUBT).unlink(missing_ok=True)
 
 
 def set_aside(path: Path) -> Loss:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 import structlog
 
 from uplink.errors import BrokerRefused, BrokerUnreachable
 from uplink.mqtt import REFUSED
+from uplink.wire import Ranges
 
 NO_SUBSCRIBER = 0x10  # MQTT 5.0, 3.4.2.1: taken, and nobody there to have it
 
+GONE_HINT = "The office is told; was this hub's card replaced or restored from an image?"
 REFUSED_HINT = "The record is kept on the hub; report the reason to whoever runs the backend."
 
 log = structlog.get_logger()
@@ -22,9 +24,10 @@ log = structlog.get_logger()
 class Standing:
     """What the daemon and the status message say of the uplink.
 
-    `counts` has published, publish-refused, no-subscriber, receipts, released and refused, and by
-    name what came in as a receipt and was ignored: malformed, forged, retained, foreign,
-    never-assigned.
+    `counts` has published, publish-refused, no-subscriber, receipts, released, refused, wanted
+    (records that wait again) and gone; and by name what came in as a receipt and was ignored:
+    malformed, forged, retained, foreign, never-assigned, and wanted-before where that receipt is
+    not the newest.
     """
 
     def __init__(self, silence_s: float, on_change: Callable[[], None]) -> None:
@@ -91,6 +94,13 @@ class Standing:
         log.error(
             "record-refused", kid=kid.hex(), sequence=sequence, reason=reason, hint=REFUSED_HINT
         )
+
+    def gone(self, ranges: Mapping[bytes, Ranges]) -> None:
+        """The office wants what this hub does not have any more."""
+        rows = sum(last - first + 1 for of in ranges.values() for first, last in of)
+        if not self.counts["gone"]:
+            log.error("records-gone", epochs=len(ranges), records=rows, hint=GONE_HINT)
+        self.counts["gone"] += rows
 
     def await_receipt(self, *, is_owed: bool) -> None:
         """Count from now how long the office stays silent, if it owes a receipt."""

@@ -13,6 +13,7 @@ from backend.errors import BackendError
 
 COMMANDS = {
     "run": "receive records and receipt them",
+    "relay": "the same as run, and hand every reading on as JSON",
     "keygen": "make the backend's keys and certificates",
     "enroll": "enroll a hub, and the device that a patient measures with",
     "hubs": "list the hubs: last seen, delivered, parked, refused",

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import logging
-
-import structlog
+import sys
 
 from backend.config import load
-from backend.receive import Receiver
+from backend.log import configure
+from backend.workers import Worker
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,11 +17,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Receive until SIGTERM."""
-    structlog.configure(
-        processors=[structlog.processors.add_log_level, structlog.processors.JSONRenderer()],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(),
-        cache_logger_on_first_use=True,
-    )
-    Receiver(load(args.settings)).run()
+    configure(sys.stdout)
+    Worker(load(args.settings)).run()
     return 0

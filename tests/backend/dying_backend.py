@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from backend.config import load
-from backend.receive import Receiver
+from backend.workers import Worker
 
 
 def journal(step):
@@ -17,4 +17,4 @@ def journal(step):
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-Receiver(load(Path(sys.argv[1])), journal).run()
+Worker(load(Path(sys.argv[1])), journal).run()

@@ -159,6 +159,16 @@ def test_a_hub_is_retired_and_revoked_with_time_and_cause(shell):
         ["days", PATIENT, "--month", "March"],
         ["enroll", "r", "--device", "only-a-serial"],
         ["enroll", "r", "--device-id", "00"],
+        ["relay"],
+        ["relay", "--jsonl", "a", "--mqtt", "b"],
+        ["relay", "--jsonl", "a", "--since", "-1"],
+        ["relay", "--jsonl", "a", "--since", "soon"],
+        ["relay", "--webhook", "http://office.example/"],
+        ["relay", "--mqtt", "clinic/+"],
+        ["relay", "--mqtt", "#"],
+        ["relay", "--mqtt", "$share/clinic"],
+        ["relay", "--mqtt", "x" * 65_536],
+        ["relay", "--mqtt", ""],
         ["unheard-of"],
         [],
     ],
@@ -167,6 +177,16 @@ def test_a_command_line_that_makes_no_sense_exits_2(words):
     with pytest.raises(SystemExit) as caught:
         main(words)
     assert caught.value.code == 2
+
+
+@pytest.mark.parametrize("token", ["two words", "line\nbreak", "\xff"])
+def test_a_token_that_no_header_can_hold_is_refused_before_anything_starts(shell, token):
+    shell.run("keygen", str(shell.folder / "keys"))
+    (shell.folder / "keys" / "webhook.token").write_text(token)
+    code, _, err = shell.run("relay", "--webhook", "https://office.example/in")
+    assert code == 1
+    assert "webhook.token" in err
+    assert not (shell.folder / "ledger.db").exists()
 
 
 def test_days_are_data_or_a_calendar(shell, office):

@@ -54,8 +54,8 @@ def play(name: str, args: argparse.Namespace, folder: Path) -> Result:
     run = Run(args.seed, random.Random(f"{args.seed} {name}"), place, is_quick=args.quick)
     try:
         result = asyncio.run(SCENARIOS[name](run))
-    except RuntimeError as fault:
-        result = Result(violation=str(fault))
+    except Exception as fault:  # noqa: BLE001  the other scenarios still count
+        result = Result(violation=f"{type(fault).__name__}: {fault}")
     tell(name, result, time.monotonic() - began)
     if result.violation:
         short = " --quick" if args.quick else ""

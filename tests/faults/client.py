@@ -1,4 +1,4 @@
-"""Somebody else at the broker: one MQTT 5 connection, as bytes, with a certificate that it takes."""
+"""Somebody else at the broker: one MQTT 5 connection, as bytes, by any certificate it takes."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import asyncio
 import time
 from random import Random
 
-from backend.keys import load_receipt_key
+from backend.keys import load_receipt_keys
 from simulator import history, journals
 from tests.faults.client import Client
 from tests.faults.rig import Hub, Rig
@@ -57,8 +57,8 @@ def _forge(dice: Random, rig: Rig, real: list[bytes]) -> list[bytes]:
     last = max(sequence for _, sequence in waiting)
     all_of_it = {bytes.fromhex(kid): [(1, last)] for kid in kids}
     none_of_it = {bytes.fromhex(kid): [(last + 1000, last + 2000)] for kid in kids}
-    now_ms = verify_receipt(real[-1], [load_receipt_key(rig.keys).public()]).utc_ms
-    ours, stranger = load_receipt_key(rig.keys), Signer.generate()
+    ours, stranger = load_receipt_keys(rig.keys)[0], Signer.generate()
+    now_ms = verify_receipt(real[-1], [ours.public()]).utc_ms
     bent = [_bend(dice, signed) for signed in real]
     return [
         sign_receipt(Receipt("hub-1", now_ms, all_of_it), stranger),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -31,7 +31,8 @@ from uplink.mqtt import Broker
 from uplink.offers import Pace
 from uplink.outbox import Outbox
 from uplink.salvage import FILES, beside
-from uplink.seal import open_epoch
+from uplink.seal import open_epoch, sign_statement
+from uplink.witness import Witness
 
 HUB = "hub-1"
 UPKEEP_S = 900.0
@@ -78,9 +79,12 @@ class Life:
         house = self._house
         self._outbox = await Outbox.open(house.outbox, quota_bytes=8 << 20, journal=self._journal)
         broker = Broker("broker", 8883, HUB, None)
+        sign = partial(sign_statement, signer=house.signer)
+        witness = Witness(HUB, sign, lambda: read_moment(house.clock).utc_ms)
         self._forwarder = Forwarder(
             self._outbox,
             Route(broker, [house.receipt_key], software="vitalpost"),
+            witness,
             journal=self._journal,
             pace=Pace(draw=house.dice.uniform),
             now=asyncio.get_running_loop().time,
@@ -90,6 +94,7 @@ class Life:
             self._outbox,
             house.clock,
             partial(open_epoch, HUB, house.signer, house.sealing_key),
+            witness,
             software="vitalpost",
             journal=self._journal,
             on_commit=self._forwarder.new_rows,
@@ -103,7 +108,9 @@ class Life:
         """As SIGTERM does."""
         await self._end_tasks()
         if not self.is_dead:
-            await self._recorder.close()
+            with suppress(Killed):
+                await self._recorder.close()
+        if not self.is_dead:
             await self._outbox.close()
 
     async def kill(self) -> None:
@@ -132,7 +139,7 @@ class Life:
         house = self._house
         files = [beside(house.outbox, ending) for ending in FILES]
         images = {path: path.read_bytes() for path in files if path.exists()}
-        self._outbox._store._db.close()  # it tidies up, which no killed process does
+        self._outbox._store.close(is_sound=False)  # it tidies up, which no killed process does
         os.close(self._outbox._folder)
         for path in files:
             path.unlink(missing_ok=True)

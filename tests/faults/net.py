@@ -135,6 +135,8 @@ class Net:
 class Link:
     """What a forwarder has of a connection; after `end` nothing goes either way."""
 
+    quiet_s = 0.0
+
     def __init__(self, net: Net, dice: Random, hear: Callable[[Message], None]) -> None:
         self.lost = asyncio.get_running_loop().create_future()
         self._net = net

@@ -73,7 +73,9 @@ class Quarter:
         await asyncio.sleep(DAYS * DAY_S)
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        for ended in await asyncio.gather(*tasks, return_exceptions=True):
+            if ended is not None and not isinstance(ended, asyncio.CancelledError):
+                raise ended
         await self.life.kill()
         self.net.is_up, self.net.is_refusing = True, False
         self.net.open_office()
@@ -217,7 +219,7 @@ async def quarters(run: Run) -> Result:
 
 def live_through(seed: int, folder: Path) -> Result:
     """One quarter; its note is the number of its steps."""
-    structlog.configure(logger_factory=structlog.ReturnLoggerFactory(), processors=[_drop])
+    keep_silent()
     folder.mkdir()
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         quarter = runner.run(_play(seed, folder))
@@ -231,6 +233,11 @@ async def _play(seed: int, folder: Path) -> Quarter:
     quarter = Quarter(seed, folder)
     await quarter.pass_by()
     return quarter
+
+
+def keep_silent() -> None:
+    """Log nothing in this process."""
+    structlog.configure(logger_factory=structlog.ReturnLoggerFactory(), processors=[_drop])
 
 
 def _drop(*_: Any) -> Any:

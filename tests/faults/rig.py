@@ -15,7 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import AsyncExitStack, redirect_stderr, redirect_stdout
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 
@@ -88,12 +88,12 @@ class Hub:
         self.folder.mkdir()
         words = ["run", "--settings", str(self.settings)]
         self.program = Child("hub", "gateway.cli", words, self.folder)
-        self._journal = rig.journal
+        self.journal = rig.journal
         self.clock = ScriptClock.create(self.folder / "clock", quality=5)
 
     def write_settings(self) -> None:
         """Write them anew: to reach the broker by another port, or after the ward has opened."""
-        facts = {"hub": self.name, "folder": self.folder, "journal": self._journal}
+        facts = {"hub": self.name, "folder": self.folder, "journal": self.journal}
         facts |= {"clock": self.folder / "clock", "keepalive_s": self.keepalive_s}
         text = GATEWAY_TOML.format(**facts, port=self.broker_port, ward=self.ward.port)
         for meter in self.ward.meters:
@@ -165,7 +165,7 @@ class Rig:
         settings = ("--settings", hub.settings)
         request, answer = hub.folder / "request.json", hub.folder / "answer.json"
         request.write_text(vitalpost("provision", "request", *settings))
-        since = datetime.now(UTC).date().isoformat()
+        since = (datetime.now(UTC) - timedelta(days=99)).date().isoformat()
         for meter in hub.ward.meters:
             device = f"Vitalpost/Cord/{meter.serial}"
             of = ("--patient", PATIENT, "--zone", "Etc/UTC", "--device", device, "--from", since)

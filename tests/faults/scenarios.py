@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 
 from tests.faults.brokers import forgetful_broker, refusing_broker
+from tests.faults.crowd import reconnections
+from tests.faults.drain import drain
 from tests.faults.handshakes import strange_brokers
 from tests.faults.intruders import false_receipts, junk
 from tests.faults.kills import random_kills
@@ -21,4 +23,6 @@ SCENARIOS: Mapping[str, Callable[[Run], Awaitable[Result]]] = {
     "strange-brokers": strange_brokers,
     "false-receipts": false_receipts,
     "junk": junk,
+    "drain": drain,
+    "reconnections": reconnections,
 }

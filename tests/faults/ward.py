@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import time
 from collections import deque
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,29 +29,53 @@ class Meter:
         self.measured = 0
         self.changed = asyncio.Event()
         self.is_connected = False
+        self.clock_utc_ns = time.time_ns
         self._identity = cbor2.dumps(["Vitalpost", "Cord", self.serial])
         self._journal = journal
 
     def measure(self) -> None:
         """Measure once; no two frames are alike."""
-        self.measured += 1
-        n = self.measured
-        now = datetime.now(UTC).replace(tzinfo=None)
-        frame = build_timed(Values(100 + n % 90, 50 + n // 90 % 90, 90, 60 + n // 8100), now)
-        self._note("measured", frame, now.date().isoformat())
+        frame = self._build()
+        self._note("measured", [frame])
         self.memory.append(frame)
         self.changed.set()
+
+    def measure_all(self, readings: int) -> list[bytes]:
+        """So many frames at once, which its memory does not hold."""
+        self._all = [self._build() for _ in range(readings)]
+        self._note("measured", self._all)
+        return self._all
+
+    def confirm_all(self) -> None:
+        """The hub has all of them."""
+        self._note("confirmed", self._all)
+
+    def clock(self) -> datetime:
+        """What its clock shows."""
+        now = datetime.fromtimestamp(self.clock_utc_ns() / 1e9, UTC)
+        return now.replace(tzinfo=None, microsecond=0)
+
+    def clock_frame(self) -> bytes:
+        """Its clock as it is read."""
+        return pack_time(self.clock())
 
     def confirm(self, frame: bytes) -> None:
         """The hub has it: forget it."""
         if frame in self.memory:
-            self._note("confirmed", frame)
+            self._note("confirmed", [frame])
             self.memory.remove(frame)
         self.changed.set()
 
-    def _note(self, did: str, frame: bytes, day: str | None = None) -> None:
-        name = hashlib.sha256(self._identity + frame).digest()[:16].hex()
-        journals.note(self._journal, self.serial, did, readings=[name], day=day)
+    def _build(self) -> bytes:
+        self.measured += 1
+        n = self.measured
+        values = Values(100 + n % 90, 50 + n // 90 % 90, 90, 60 + n // 8100)
+        return build_timed(values, self.clock())
+
+    def _note(self, did: str, frames: list[bytes]) -> None:
+        names = [hashlib.sha256(self._identity + frame).digest()[:16].hex() for frame in frames]
+        day = self.clock().date().isoformat()
+        journals.note(self._journal, self.serial, did, readings=names, day=day)
 
 
 class Ward:
@@ -112,8 +137,7 @@ class Ward:
             asked = json.loads(line)
             match asked["do"]:
                 case "read":
-                    now = datetime.now(UTC).replace(tzinfo=None)
-                    _answer(writer, pack_time(now).hex())
+                    _answer(writer, meter.clock_frame().hex())
                 case "subscribe":
                     _answer(writer, "")
                     self._indicate(meter, writer)

@@ -6,9 +6,10 @@ import pytest
 from gateway.clock import read_moment
 from gateway.drafts import DeviceFacts
 from tests.fakes.hand_clock import DAY_S, HandClock
-from tests.fakes.hub_storage import HubStorage
+from tests.fakes.hub_storage import NOW, HubStorage
 from uplink.errors import OutboxFull, SealError, WireError
 from uplink.records import ClockRecord, DeviceRecord, EventRecord
+from uplink.statements import CHAIN_START, Ending, extend_chain
 
 CUFF = DeviceFacts("sig-blood-pressure", "1.0", ("A&D", "UA-651BLE", "1"), "ble")
 
@@ -157,7 +158,7 @@ async def test_a_full_outbox_refuses_and_leaves_no_gap_once_there_is_room(tmp_pa
         await recorder.record([note(clock)], CUFF)
     assert not recorder.has_failed
     kept = await storage.read()
-    await storage.outbox.release({kept[0].kid: [(1, kept[-1].sequence)]})
+    await storage.outbox.release({kept[0].kid: [(1, kept[-1].sequence)]}, NOW)
     await recorder.record([note(clock, filling="last")], CUFF)
     left = await storage.read()
     sequences = [k.sequence for k in (*kept, *left)]
@@ -215,3 +216,52 @@ async def test_records_of_several_sessions_at_once_get_a_sequence_each(storage, 
     kept = await storage.read()
     assert [k.sequence for k in kept] == list(range(1, 24))
     assert len({k.kid for k in kept}) == 1
+
+
+async def test_an_epoch_that_is_closed_is_checked_to_its_last_record(storage, recorder, clock):
+    await recorder.record([note(clock)])
+    await recorder.close()
+    kept = await storage.read_sealed()
+    [checkpoint] = storage.read_checkpoints()
+    assert (checkpoint.kid, checkpoint.ending) == (kept[0].kid, Ending.CLOSED)
+    assert (checkpoint.hub, checkpoint.utc_ms, checkpoint.previous_kid) == ("hub-1", NOW, None)
+    assert checkpoint.last_sequence == len(kept[0].sealed) == 3
+    assert checkpoint.chain == extend_chain(CHAIN_START, kept[0].sealed)
+
+
+async def test_hourly_while_records_come_an_open_epoch_is_checked(storage, recorder, clock):
+    await recorder.record([note(clock)])
+    sequences = []
+    for half_hour in range(8):
+        clock.wait(DAY_S / 48)
+        if half_hour == 3:
+            await recorder.record([note(clock)])
+        await recorder.anchor()
+        sequences.append([c.last_sequence for c in storage.read_checkpoints()])
+    assert sequences == [[], [2], [2], [3], [3], [3], [3], [3]]
+    [checkpoint] = storage.read_checkpoints()
+    assert checkpoint.ending is Ending.OPEN
+
+
+async def test_an_epoch_that_a_crash_left_open_is_checked_by_the_next_start(storage, clock):
+    await storage.start_recorder().record([note(clock)])
+    [kid] = {kept.kid for kept in await storage.read()}
+    await storage.reopen()
+    recorder = storage.start_recorder()
+    await recorder.anchor()
+    [checkpoint] = storage.read_checkpoints()
+    assert (checkpoint.kid, checkpoint.last_sequence) == (kid, 2)
+    assert checkpoint.ending is Ending.RECOVERED
+    assert not storage.outbox.previous().closed_cleanly
+
+    await recorder.record([note(clock)])
+    await recorder.close()
+    recovered, closed = storage.read_checkpoints()
+    assert (recovered, closed.ending, closed.previous_kid) == (checkpoint, Ending.CLOSED, kid)
+
+
+async def test_a_record_before_the_first_anchor_recovers_what_came_before(storage, clock):
+    await storage.start_recorder().record([note(clock)])
+    await storage.reopen()
+    await storage.start_recorder().record([note(clock)])
+    assert [c.ending for c in storage.read_checkpoints()] == [Ending.RECOVERED]

@@ -2,6 +2,7 @@ import asyncio
 import shutil
 from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
+from functools import partial
 
 import msgspec
 import pytest
@@ -28,7 +29,8 @@ from uplink.forwarder import Forwarder, Pace, Route
 from uplink.mqtt import Broker, Connection, tls_context
 from uplink.outbox import Outbox
 from uplink.records import ClockRecord, EpochStart, Stamp, encode
-from uplink.seal import open_epoch, verify_receipt
+from uplink.seal import open_epoch, sign_statement, verify_receipt
+from uplink.witness import Witness
 
 NOW_MS = 1_790_000_000_000
 START = EpochStart(bytes(16), 0, NOW_MS, 5, "vitalpost 0")
@@ -104,6 +106,7 @@ class Hub:
         self.forwarder = Forwarder(
             outbox,
             Route(Broker("127.0.0.1", stand.broker.port, "hub-1", tls), credentials.receipt_keys),
+            Witness("hub-1", partial(sign_statement, signer=credentials.signer), lambda: NOW_MS),
             pace=Pace(first_reconnect_s=0.05, longest_reconnect_s=0.2),
             renewal=self.renewal,
         )

@@ -2,6 +2,8 @@ import asyncio
 import json
 import ssl
 from contextlib import AsyncExitStack, suppress
+from dataclasses import replace
+from functools import partial
 
 import pytest
 from structlog.testing import capture_logs
@@ -12,8 +14,17 @@ from uplink.keys import X25519, OpeningKey, Signer
 from uplink.mqtt import Broker, Connection, tls_context
 from uplink.outbox import Outbox
 from uplink.records import EpochStart
-from uplink.seal import open_epoch, sign_receipt, verify_key_record
+from uplink.seal import (
+    open_epoch,
+    sign_receipt,
+    sign_statement,
+    verify_statement,
+)
+from uplink.statements import Ending, KeyRecord
 from uplink.wire import Receipt, Refusal, decode_message, encode_message
+from uplink.witness import Witness
+
+NOW = 1_790_000_000_000
 
 HUB = "hub-1"
 RECORDS, RECEIPTS, STATUS = (
@@ -33,11 +44,13 @@ class Office:
         self.hub_signer = Signer.generate()
         self.opening_key = OpeningKey.generate(X25519)
         self.answers = True
+        self.checks = False
         self.messages = []
         self.parked = []
         self.keys = {}
         self.ledger = {}
         self.statuses = []
+        self.statements = []
         self._changed = asyncio.Event()
 
     async def open(self):
@@ -72,7 +85,7 @@ class Office:
             for sequence, sealed in enumerate(run.sealed, run.first):
                 self.ledger[run.kid, sequence] = key.open(sequence, sealed)
             stored.setdefault(run.kid, []).append((run.first, run.first + len(run.sealed) - 1))
-        return Receipt(HUB, 1_790_000_000_000, stored, unknown=unknown)
+        return Receipt(HUB, NOW, stored, unknown=unknown)
 
     def _hear(self, message):
         if message.topic == STATUS:
@@ -84,14 +97,21 @@ class Office:
     def _read(self, items):
         self.messages.append(items)
         runs = [item for item in items if not isinstance(item, bytes)]
+        checked = {}
         for data in items:
             if isinstance(data, bytes):
-                record = verify_key_record(data, self.hub_signer.public())
+                record = verify_statement(data, [self.hub_signer.public()])
+                if not isinstance(record, KeyRecord):
+                    self.statements.append(record)
+                    if self.checks:
+                        checked[record.kid] = record.last_sequence
+                    continue
                 self.keys[record.kid] = self.opening_key.open_key(record)
                 runs += self.parked
                 self.parked = []
         if self.answers:
-            self.link.publish(RECEIPTS, sign_receipt(self.receipt(runs), self.signer))
+            receipt = replace(self.receipt(runs), checked=checked)
+            self.link.publish(RECEIPTS, sign_receipt(receipt, self.signer))
 
 
 class Hub:
@@ -102,9 +122,11 @@ class Hub:
         self.office = office
         self.written = {}
         self.marks = 1_000
+        self.witness = Witness(HUB, partial(sign_statement, signer=office.hub_signer), lambda: NOW)
         self.forwarder = Forwarder(
             outbox,
             Route(broker, [office.signer.public()], software="vitalpost 0", **route),
+            self.witness,
             journal=steps.note,
             pace=pace,
         )
@@ -135,6 +157,9 @@ class Hub:
         await self.until(lambda: self.counts["released"] == len(self.written))
         assert self.outbox.depth == 0
         assert self.office.ledger == self.written
+
+    async def until_released(self, rows):
+        await self.until(lambda: self.counts["released"] == rows)
 
     async def settled(self):
         """All that the office said so far has been looked at."""
@@ -392,6 +417,8 @@ async def test_the_status_is_small_and_retained_and_a_will_follows(stand):
         "software": "vitalpost 0",
         "depth": 0,
         "waiting_s": 0,
+        "waiting_at_least": False,
+        "open_epochs": 0,
         "quarantined": 0,
         "office_silent": False,
         "last_receipt_ms": None,
@@ -440,3 +467,119 @@ async def test_a_failing_card_ends_the_forwarder(stand):
     with pytest.raises(Exception, match="failed before"):
         await hub.forwarder.run()
     hub.outbox._fault = None
+
+
+async def test_a_checkpoint_rides_on_records_or_goes_alone_and_again_until_it_is_checked(stand):
+    office = await stand.office()
+    hub = await stand.hub(office, SOON)
+    await hub.measure(2)
+    await hub.until_delivered()
+    reach = await hub.outbox.reach(hub.epoch.kid)
+    await hub.outbox.offer_checkpoint(reach.kid, hub.witness.check(reach, Ending.OPEN))
+    await hub.measure()
+    await hub.until_delivered()
+    assert shape(office.messages[-1]) == ["key", (3, 3)]
+
+    office.checks = True
+    await hub.until(lambda: not hub.outbox.checkpoints)
+    reach = await hub.outbox.reach(hub.epoch.kid)
+    await hub.outbox.end_epoch(reach.kid, hub.witness.check(reach, Ending.CLOSED))
+    hub.forwarder.new_rows()
+    await hub.until(lambda: not hub.outbox.checkpoints)
+    assert shape(office.messages[-1]) == ["key"]
+    assert [s.ending for s in office.statements] == sorted(s.ending for s in office.statements)
+    assert office.statements[-1].chain == reach.chain
+    assert not hub.standing.is_office_silent
+
+
+async def test_what_a_restored_office_wants_comes_again_and_what_is_gone_is_said(stand):
+    office = await stand.office()
+    hub = await stand.hub(office, Pace())
+    await hub.measure(5)
+    await hub.until_delivered()
+    office.keys.clear()
+    office.ledger.clear()
+    kid, unknown = hub.epoch.kid, b"u" * 16
+    wanted = {kid: [(1, 3), (6, 9)], unknown: [(1, 7)]}
+    await office.say(Receipt(HUB, NOW + 1, wanted=wanted))
+    await hub.until(lambda: len(office.ledger) == 3)
+    await hub.settled()
+    assert [shape(items) for items in office.messages][1:] == [["key"], ["key", (1, 3)]]
+    [gone] = office.statements
+    assert (gone.hub, gone.utc_ms, gone.ranges) == (HUB, NOW, {unknown: ((1, 7),)})
+    assert (hub.counts["wanted"], hub.counts["gone"], hub.counts["never-assigned"]) == (3, 7, 1)
+
+
+async def test_wanted_counts_in_the_newest_receipt_alone_and_the_same_once_an_hour(stand):
+    office = await stand.office()
+    hub = await stand.hub(office, Pace())
+    await hub.measure(5)
+    await hub.until_delivered()
+    wanted = {hub.epoch.kid: [(1, 5)], b"u" * 16: [(1, 7)]}
+    for utc_ms in (NOW, NOW - 1):
+        await office.say(Receipt(HUB, utc_ms, wanted=wanted))
+    await hub.settled()
+    assert (hub.counts["wanted"], hub.counts["wanted-before"]) == (0, 2)
+    for _ in range(3):
+        hub.marks += 1
+        await office.say(Receipt(HUB, NOW + hub.marks, wanted=wanted))
+    await hub.until_released(10)
+    await hub.settled()
+    assert hub.counts["wanted"] == 5
+    assert len(office.statements) == 1
+
+
+async def test_after_an_idle_link_has_died_the_hub_pings_twice_as_often(stand, authority):
+    keepalives = asyncio.Queue()
+
+    async def listen(reader, writer):
+        connect = await reader.read(4096)
+        at = connect.index(b"MQTT\x05") + 6
+        keepalives.put_nowait(int.from_bytes(connect[at : at + 2]))
+        writer.write(b"\x20\x03\x00\x00\x00")  # CONNACK, success
+        await writer.drain()
+        subscribe = await reader.read(4096)
+        writer.write(b"\x90\x04" + subscribe[2:4] + b"\x00\x01")  # SUBACK, QoS 1
+        await writer.drain()
+        await reader.read(4096)  # the status
+        links[-1]._heard_at -= 1300 if len(links) == 1 else 0
+        writer.close()
+
+    links = []
+
+    class Hand(Forwarder):
+        async def _serve(self, link):
+            links.append(link)
+            await super()._serve(link)
+
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(*authority.issue("localhost"))
+    server = await asyncio.start_server(listen, "127.0.0.1", 0, ssl=tls)
+    host, port = server.sockets[0].getsockname()
+    office = Office(None)
+    outbox = await Outbox.open(authority.folder / "idle.db", quota_bytes=1 << 20)
+    forwarder = Hand(
+        outbox,
+        Route(Broker(host, port, HUB, stand.as_client(HUB).tls), [office.signer.public()]),
+        Witness(HUB, partial(sign_statement, signer=office.hub_signer), lambda: NOW),
+        pace=Pace(draw=lambda _low, _high: 0),
+    )
+    async with server:
+        task = asyncio.create_task(forwarder.run())
+        async with asyncio.timeout(DEADLINE_S):
+            assert [await keepalives.get() for _ in range(4)] == [1200, 600, 600, 600]
+        await ended(task)
+    await outbox.close()
+
+
+async def test_a_requeued_record_is_sent_though_later_ones_went_before(stand):
+    office = await stand.office()
+    hub = await stand.hub(office, Pace(), is_running=False)
+    await hub.measure(2)
+    await hub.outbox.refuse(hub.epoch.kid, 1, "conflict")
+    stand.start(hub)
+    await hub.until(lambda: hub.outbox.depth == 0)
+    await hub.outbox.requeue()
+    hub.forwarder.old_rows()
+    await hub.until(lambda: hub.outbox.depth == 0)
+    assert len(office.ledger) == 2

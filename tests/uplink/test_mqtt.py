@@ -213,3 +213,12 @@ async def test_an_idle_connection_is_kept_by_pings(broker, authority):
         pongs += "PINGRESP" in await said.get()
     assert await hub.link.publish("vitalpost/v1/hub-1/records", b"") == 0x10
     await hub.link.close()
+
+
+async def test_a_connection_knows_how_long_the_broker_was_silent_when_it_was_lost(opened):
+    hub = await opened("hub-1")
+    assert await hub.link.publish("vitalpost/v1/hub-1/records", b"") == 0x10
+    hub.link._heard_at -= 1300  # as if that had been so long ago
+    hub.link._client.socket().shutdown(2)
+    await hub.link.lost
+    assert 1300 <= hub.link.quiet_s < 1400

@@ -1,9 +1,10 @@
 from math import inf
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from uplink.offers import Offers, Pace, Span
+from uplink.offers import Offers, Pace, Span, shorten_keepalive
 from uplink.wire import Run
 
 KID = b"k" * 16
@@ -86,3 +87,11 @@ def test_the_first_receipt_after_a_silence_sends_all_that_is_open_again():
     offers.sent(30)
     offers.settle({KID: [(1, 10)]}, 31)
     assert (bool(offers), offers.cursor, offers.has_room) == (False, 0, True)
+
+
+@pytest.mark.parametrize(
+    ("keepalive_s", "quiet_s", "then_s"),
+    [(1200, 1199, 1200), (1200, 1220, 600), (100, 120, 60), (60, 80, 60), (30, 50, 30)],
+)
+def test_the_keepalive_is_halved_when_a_ping_stays_unanswered(keepalive_s, quiet_s, then_s):
+    assert shorten_keepalive(keepalive_s, quiet_s) == then_s

@@ -17,12 +17,16 @@ from hypothesis import strategies as st
 from tests.fakes.steps import Steps
 from uplink.errors import OutboxDamaged, OutboxFull, OutboxLocked, OutboxNewer, SealError
 from uplink.outbox import Outbox
-from uplink.statements import Previous
-from uplink.store import DELETE_GROUP, EPOCHS_IN_BATCH, KEPT_EPOCHS
+from uplink.shelf import GROUP, KEPT_EPOCHS
+from uplink.statements import CHAIN_START, Previous, extend_chain
+from uplink.store import EPOCHS_IN_BATCH
 from uplink.wire import Run
 
 QUOTA = 8 << 20
 KID = b"k" * 16
+NOW = 1_790_000_000_000
+HOUR = 3_600_000
+DAY = 24 * HOUR
 KEY_RECORD = b"signed key record".ljust(1400, b".")
 
 
@@ -133,7 +137,7 @@ async def test_a_full_outbox_refuses_readings_whole_but_keeps_room_for_keys_and_
 
     await outbox.append(KID, rows(last + 1, last + 1), reserved=True)
     await outbox.begin_epoch(b"n" * 16, KEY_RECORD)
-    assert (await outbox.release({KID: [(1, 50)]})).rows == 50
+    assert (await outbox.release({KID: [(1, 50)]}, NOW)).rows == 50
     await outbox.room()
     await outbox.append(b"n" * 16, rows(1, 7))
     assert outbox.depth == last + 1 - 50 + 7
@@ -146,7 +150,7 @@ async def test_the_reserve_too_has_an_end_and_what_hits_it_is_not_written(path):
     await outbox.begin_epoch(KID, KEY_RECORD)
     last = await fill(outbox, 50, 900, reserved=True)
     assert await peek_all(outbox) == [(KID, *row) for row in rows(1, last, 900)]
-    await outbox.release({KID: [(1, last)]})
+    await outbox.release({KID: [(1, last)]}, NOW)
     await outbox.append(KID, rows(last + 1, last + 2))
     await outbox.close()
     assert path.stat().st_size <= (64 << 10) + (256 << 10)
@@ -164,7 +168,7 @@ async def test_after_an_io_error_nothing_is_acknowledged_and_a_new_process_finds
             await outbox.append(KID, rows(3, 3))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    for work in (outbox.append(KID, rows(3, 3)), outbox.peek(0, 1, 1), outbox.release({})):
+    for work in (outbox.append(KID, rows(3, 3)), outbox.peek(0, 1, 1), outbox.release({}, NOW)):
         with pytest.raises(OutboxDamaged):
             await work
     await outbox.close()
@@ -178,10 +182,10 @@ async def test_after_an_io_error_nothing_is_acknowledged_and_a_new_process_finds
 async def test_receipts_release_rows_and_ranges_never_assigned_are_counted(outbox):
     await outbox.append(KID, rows(1, 10))
     released = await outbox.release(
-        {KID: [(1, 3), (2, 5), (9, 11)], b"?" * 16: [(1, 1), (1, 2**32 - 1)]}
+        {KID: [(1, 3), (2, 5), (9, 11)], b"?" * 16: [(1, 1), (1, 2**32 - 1)]}, NOW
     )
     assert released == (5, {KID: [(1, 3), (2, 5)]}, 3)
-    assert (await outbox.release({KID: [(1, 5)]})).rows == 0
+    assert (await outbox.release({KID: [(1, 5)]}, NOW)).rows == 0
     assert outbox.depth == 5
     batch = await outbox.peek(0, 100, 5000)
     assert [r[1] for r in everything(batch)] == [6, 7, 8, 9, 10]
@@ -194,37 +198,37 @@ async def test_receipts_release_rows_and_ranges_never_assigned_are_counted(outbo
 async def test_rows_leave_the_file_in_groups_and_on_closing(path):
     outbox = await Outbox.open(path, quota_bytes=QUOTA)
     await outbox.begin_epoch(KID, KEY_RECORD)
-    await outbox.append(KID, rows(1, 2 * DELETE_GROUP))
-    await outbox.release({KID: [(1, DELETE_GROUP)]})
-    await outbox.release({KID: [(DELETE_GROUP + 1, DELETE_GROUP + 5)]})
+    await outbox.append(KID, rows(1, 2 * GROUP))
+    await outbox.release({KID: [(1, GROUP)]}, NOW)
+    await outbox.release({KID: [(GROUP + 1, GROUP + 5)]}, NOW)
     shutil.copytree(path.parent, path.parent / "killed")
     await outbox.close()
 
     killed = await Outbox.open(path.parent / "killed" / path.name, quota_bytes=QUOTA)
-    assert killed.depth == DELETE_GROUP
+    assert killed.depth == GROUP
     await killed.close()
     closed = await Outbox.open(path, quota_bytes=QUOTA)
-    assert closed.depth == DELETE_GROUP - 5
-    assert closed.previous() == Previous(KID, 2 * DELETE_GROUP, closed_cleanly=False)
+    assert closed.depth == GROUP - 5
+    assert closed.previous() == Previous(KID, 2 * GROUP, closed_cleanly=False)
     await closed.close()
 
 
 async def test_epochs_go_with_their_last_row_but_the_newest_are_remembered(path):
-    outbox = await Outbox.open(path, quota_bytes=QUOTA)
+    outbox = await Outbox.open(path, quota_bytes=QUOTA, keep_days=0)
     kids = [bytes([number]) * 16 for number in range(KEPT_EPOCHS + 3)]
     for kid in kids:
         await outbox.begin_epoch(kid, KEY_RECORD)
         await outbox.append(kid, rows(1, 3))
         await outbox.end_epoch(kid)
         if kid != kids[1]:
-            await outbox.release({kid: [(1, 3)]})
+            await outbox.release({kid: [(1, 3)]}, NOW)
     await outbox.begin_epoch(b"unsent".ljust(16), KEY_RECORD)
     await outbox.close()
 
-    outbox = await Outbox.open(path, quota_bytes=QUOTA)
+    outbox = await Outbox.open(path, quota_bytes=QUOTA, keep_days=0)
     assert outbox.previous() == Previous(kids[-1], 3, closed_cleanly=True)
     assert (await outbox.peek(0, 9, 9)).key_records == {kids[1]: KEY_RECORD}
-    known = [kid for kid in kids if (await outbox.release({kid: [(1, 3)]})).ranges]
+    known = [kid for kid in kids if (await outbox.release({kid: [(1, 3)]}, NOW)).ranges]
     assert known == [kids[1], *kids[-KEPT_EPOCHS + 1 :]]
     await outbox.close()
 
@@ -244,7 +248,7 @@ async def test_a_refused_row_is_kept_and_stepped_over(path):
     assert [r[1] for r in await peek_all(outbox)] == [1, 3]
     assert outbox.losses == []
     assert (outbox.depth, outbox.quarantined) == (2, 1)
-    assert (await outbox.release({KID: [(1, 3)]})).rows == 3
+    assert (await outbox.release({KID: [(1, 3)]}, NOW)).rows == 3
     assert (outbox.depth, outbox.quarantined) == (0, 0)
     await outbox.close()
 
@@ -275,12 +279,12 @@ async def test_a_reader_at_the_file_is_named_as_the_one_who_holds_it(path):
 async def test_a_newer_outbox_is_left_as_it_is(path):
     later = sqlite3.connect(path)
     later.execute("CREATE TABLE shard (id INTEGER PRIMARY KEY)")
-    later.execute("PRAGMA user_version = 2")
+    later.execute("PRAGMA user_version = 3")
     later.close()
     before = path.read_bytes()
     with pytest.raises(OutboxNewer) as newer:
         await Outbox.open(path, quota_bytes=QUOTA)
-    assert (newer.value.found, newer.value.known) == (2, 1)
+    assert (newer.value.found, newer.value.known) == (3, 2)
     assert [(p.name, p.read_bytes()) for p in path.parent.iterdir()] == [(path.name, before)]
 
 
@@ -402,7 +406,7 @@ def test_whatever_is_damaged_no_wrong_row_comes_out_and_no_loss_is_silent(
         outbox = await Outbox.open(folder / "outbox.db", quota_bytes=QUOTA)
         try:
             batch = await outbox.peek(0, 1000, 1 << 30)
-            return everything(batch), batch.key_records, outbox.losses
+            return everything(batch), batch.key_records, outbox.losses, await outbox.unclosed()
         finally:
             await outbox.close()
 
@@ -420,7 +424,7 @@ def test_whatever_is_damaged_no_wrong_row_comes_out_and_no_loss_is_silent(
     file.write_bytes(content)
 
     try:
-        found, key_records, losses = asyncio.run(read())
+        found, key_records, losses, whole_epochs = asyncio.run(read())
     except OutboxNewer:
         assert 60 <= at < 64
         return
@@ -429,12 +433,14 @@ def test_whatever_is_damaged_no_wrong_row_comes_out_and_no_loss_is_silent(
     assert len(set(found)) == len(found)
     assert losses or found[:59] == whole
     assert key_records == ({KID: KEY_RECORD} if found else {})
+    chain = extend_chain(CHAIN_START, [*(row[2] for row in whole), sealed(60)])
+    assert whole_epochs in ([], [(KID, 60, chain, None)])
 
 
 APPEND_UNTIL_KILLED = """
 import asyncio, sys
 from pathlib import Path
-from tests.uplink.test_outbox import KEY_RECORD, KID, QUOTA, rows
+from tests.uplink.test_outbox import KEY_RECORD, KID, NOW, QUOTA, rows
 from uplink.outbox import Outbox
 
 async def main():
@@ -447,7 +453,7 @@ async def main():
         last += group
         print(last, flush=True)
         if last % 5 == 0:
-            await outbox.release({KID: [(1, last // 2)]})
+            await outbox.release({KID: [(1, last // 2)]}, NOW)
 
 asyncio.run(main())
 """
