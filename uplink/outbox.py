@@ -219,11 +219,13 @@ class Outbox:
         return await self._in_writer(lambda: survey.conclude(self._store, so_far))
 
     async def close(self) -> None:
-        """Write what receipts have changed and leave the file to others."""
+        """Write what receipts have changed and leave the file to others. Raises OutboxDamaged."""
 
         def work() -> None:
             try:
                 self._store.close(is_sound=self._fault is None)
+            except sqlite3.Error as fault:
+                raise OutboxDamaged(str(self._path), _name(fault)) from fault
             finally:
                 os.close(self._folder)
 
@@ -243,8 +245,7 @@ class Outbox:
                 used_bytes = self._path.stat().st_size
                 raise OutboxFull(used_bytes, min(used_bytes, self._quota_bytes)) from fault
             self._fault = fault
-            what = getattr(fault, "sqlite_errorname", "malformed")
-            raise OutboxDamaged(str(self._path), what) from fault
+            raise OutboxDamaged(str(self._path), _name(fault)) from fault
 
     def _open(self) -> None:
         self._folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
@@ -300,3 +301,7 @@ class Outbox:
 def _code(fault: sqlite3.Error) -> int:
     """SQLite's primary result code; what we raise ourselves means a malformed file."""
     return int(getattr(fault, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)) & 0xFF
+
+
+def _name(fault: sqlite3.Error) -> str:
+    return str(getattr(fault, "sqlite_errorname", "malformed"))

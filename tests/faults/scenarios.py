@@ -13,6 +13,8 @@ from tests.faults.kills import random_kills
 from tests.faults.links import silent_link
 from tests.faults.quarter import quarters
 from tests.faults.run import Result, Run
+from tests.faults.storage.calls import failing_calls
+from tests.faults.storage.flips import flipped_outbox
 
 SCENARIOS: Mapping[str, Callable[[Run], Awaitable[Result]]] = {
     "kills": random_kills,
@@ -25,4 +27,6 @@ SCENARIOS: Mapping[str, Callable[[Run], Awaitable[Result]]] = {
     "junk": junk,
     "drain": drain,
     "reconnections": reconnections,
+    "storage-calls": failing_calls,
+    "storage-flips": flipped_outbox,
 }
