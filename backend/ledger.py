@@ -333,9 +333,11 @@ class Ledger:
                     metadata.create_all(connection)
                     connection.execute(insert(version).values(format=FORMAT))
         with self.reading() as connection:
-            found = connection.scalars(select(version.c.format)).one()
-        if found > FORMAT:
-            raise LedgerNewer(path, found, FORMAT)
+            found = connection.scalars(select(version.c.format)).all()
+        if len(found) != 1 or not isinstance(found[0], int):
+            raise LedgerUnusable(path, "it does not say its format: it is damaged, or another's")
+        if found[0] > FORMAT:
+            raise LedgerNewer(path, found[0], FORMAT)
         if create:
             with self.writing() as connection:
                 metadata.create_all(connection)  # the tables that an older ledger has not got
@@ -361,6 +363,9 @@ class Ledger:
                     yield connection
         except DatabaseError as error:
             raise LedgerUnusable(self.path, str(error.orig)) from error
+        except UnicodeDecodeError as error:
+            # SQLite quotes the damaged text of a table, or a text column is damaged.
+            raise LedgerUnusable(self.path, "it holds text that is no text any more") from error
 
     def close(self) -> None:
         """Let go of the file."""

@@ -71,7 +71,10 @@ class Verifier:
         self._unverified: set[bytes] = set()
 
     def verify(self) -> Findings:
-        """Open, decode and name everything again."""
+        """Open, decode and name everything again; nothing of a file that SQLite finds damaged."""
+        self._check_file()
+        if self._found.problems:
+            return self._found
         last_known: dict[tuple[str, bytes], int] = {}
         stored: dict[tuple[str, bytes], list[int]] = {}
         epochs = self._connection.execute(
@@ -103,6 +106,12 @@ class Verifier:
             self._find_gaps(hub, kid, sequences)
         self._find_doubles()
         return self._found
+
+    def _check_file(self) -> None:
+        """What SQLite finds amiss in its pages and indexes; it knows no value from another."""
+        if self._connection.dialect.name == "sqlite":
+            said = self._connection.exec_driver_sql("PRAGMA integrity_check").scalars().all()
+            self._found.problems += (f"SQLite: {line}" for line in said if line != "ok")
 
     def _verify_epoch(
         self, epoch: Epoch, rows: Iterable[tuple[int, int, bytes]], where: str

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from gateway import credentials
+from gateway import credentials, digests
 from gateway.certificates import (
     as_der,
     csr_as_pem,
@@ -112,9 +112,12 @@ def install_answer(folder: Path, hub: str, data: bytes) -> None:
         for name, text in files.items():
             _replace(folder / name, text)
         for name in names:
-            if name.endswith(credentials.NEXT):
-                (folder / name).replace(folder / name.removesuffix(credentials.NEXT))
-        _sync(folder)
+            installed = name.removesuffix(credentials.NEXT)
+            files[installed] = (folder / name).read_text("utf-8")
+            if name != installed:
+                (folder / name).replace(folder / installed)
+        # The last one, which says what the others are: what was interrupted must be done again.
+        _replace(folder / credentials.TOLD_AT, digests.write(answer.utc_ms, files))
     except OSError as error:
         found, wanted = error.strerror or str(error), "a folder for the hub's keys"
         raise ConfigError(str(folder), found, wanted, "Run it as root.") from error
@@ -158,7 +161,6 @@ def _unpack(answer: Answer) -> dict[str, str]:
         credentials.RECEIPT_KEYS: receipt,
         credentials.BROKER_CA: answer.broker_ca,
         credentials.TLS_CERTIFICATE: answer.certificate,
-        credentials.TOLD_AT: f"{answer.utc_ms}\n",
     }
 
 

@@ -72,7 +72,8 @@ class Outbox:
         self._quota_bytes = quota_bytes
         self._keep_days = keep_days
         self._journal = journal
-        self._fault: sqlite3.Error | None = None
+        self._fault: sqlite3.Error | OSError | None = None
+        self._is_open = False
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="outbox")
 
     @classmethod
@@ -246,6 +247,11 @@ class Outbox:
                 raise OutboxFull(used_bytes, min(used_bytes, self._quota_bytes)) from fault
             self._fault = fault
             raise OutboxDamaged(str(self._path), _name(fault)) from fault
+        except OSError as fault:
+            if not self._is_open:
+                raise  # what keeps it from being opened is for the settings
+            self._fault = fault
+            raise OutboxDamaged(str(self._path), fault.strerror or str(fault)) from fault
 
     def _open(self) -> None:
         self._folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
@@ -259,6 +265,7 @@ class Outbox:
                 raise OutboxLocked(str(self._path)) from fault
             raise
         self.losses += self._store.shelf.losses
+        self._is_open = True
 
     def _open_store(self) -> Store:
         if self._rebuilt.exists() and not self._path.exists():

@@ -13,8 +13,11 @@ from tests.faults.kills import random_kills
 from tests.faults.links import silent_link
 from tests.faults.quarter import quarters
 from tests.faults.run import Result, Run
+from tests.faults.storage.book_flips import flipped_ledger
 from tests.faults.storage.calls import failing_calls
 from tests.faults.storage.flips import flipped_outbox
+from tests.faults.storage.key_flips import flipped_keys
+from tests.faults.storage.room import full_card
 
 SCENARIOS: Mapping[str, Callable[[Run], Awaitable[Result]]] = {
     "kills": random_kills,
@@ -28,5 +31,8 @@ SCENARIOS: Mapping[str, Callable[[Run], Awaitable[Result]]] = {
     "drain": drain,
     "reconnections": reconnections,
     "storage-calls": failing_calls,
-    "storage-flips": flipped_outbox,
+    "outbox-flips": flipped_outbox,
+    "key-flips": flipped_keys,
+    "ledger-flips": flipped_ledger,
+    "full-card": full_card,
 }

@@ -372,6 +372,7 @@ async def test_one_bad_page_costs_the_rows_on_it_and_no_others(path):
     assert sorted(p.name for p in path.parent.iterdir() if "wal" not in p.name) == [
         "outbox.db",
         "outbox.db.damaged-1",
+        "outbox.reserve",
     ]
     await outbox.close()
 

@@ -125,4 +125,6 @@ def _read(path: Path) -> Sealed:
 
 
 def _names(stored: dict[bytes, Ranges]) -> list[tuple[bytes, int]]:
-    return [(k, n) for k, of in stored.items() for first, last in of for n in range(first, last + 1)]
+    return [
+        (k, n) for k, of in stored.items() for first, last in of for n in range(first, last + 1)
+    ]

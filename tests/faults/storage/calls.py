@@ -24,9 +24,10 @@ from tests.fakes.hub_folder import Office
 from tests.faults.run import Result, Run
 from tests.faults.storage import books, home, keyring, trace
 from tests.faults.storage.account import Keys
-from tests.faults.storage.trace import FAULTS, Call, Life
+from tests.faults.storage.trace import FAULTS, READ_ONLY, Call, Life
 
-SAMPLE = 45
+SAMPLE = 40
+READ_ONLY_EVERY = 6
 KILLED = -9
 
 
@@ -122,8 +123,15 @@ def _run_all(run: Run) -> Result:
         programs.append(make(prepared))
         life = programs[-1].live(_copy(prepared), None)
         if life.code:
-            return Result(violation=f"{programs[-1].name}: an undisturbed life ends with {life.code}")
+            return Result(
+                violation=f"{programs[-1].name}: an undisturbed life ends with {life.code}"
+            )
         calls = [Call(n, k + 1, f) for f in FAULTS for n, c in life.calls.items() for k in range(c)]
+        calls += [
+            Call(n, k + 1, READ_ONLY, is_first=True)
+            for n in ("pwrite64", "write")
+            for k in range(0, life.calls[n], READ_ONLY_EVERY)
+        ]
         chosen = run.dice.sample(calls, SAMPLE) if run.is_quick else calls
         todo += [(number, call) for call in chosen]
     run.dice.shuffle(todo)

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 from structlog.testing import capture_logs
 
-from gateway import credentials
+from gateway import credentials, digests
 from gateway.certificates import as_der, load_tls_key
 from gateway.credentials import Credentials, load_credentials
 from gateway.errors import AnswerRefused, ConfigError, ConfigErrors
@@ -31,7 +31,7 @@ WHOLE = {
     credentials.RECEIPT_KEYS: credentials.parse_receipt_keys,
     credentials.BROKER_CA: as_der,
     credentials.TLS_CERTIFICATE: as_der,
-    credentials.TOLD_AT: int,
+    credentials.TOLD_AT: digests.parse,
 }
 
 
@@ -96,7 +96,7 @@ def survive(visit: Visit, told: list[list[str]]) -> str | None:
     """Start again with nothing failing: no half file is there, and the visit can be ended."""
     if fault := _find_half(visit):
         return fault
-    done = {did: fact for did, fact in told}
+    done = dict(told)
     held: Credentials | None = None
     try:
         with capture_logs() as logs:

@@ -22,6 +22,7 @@ CALLS = (
     *("pwrite64", "write", "fdatasync", "fsync", "ftruncate", "unlink"),
     *("rename", "renameat", "renameat2", "link"),
 )
+READ_ONLY = "error=EROFS"  # from one call on, as when the kernel gives a card up
 FAULTS = ("signal=KILL", "error=EIO", "error=ENOSPC")
 ATTACH_S = 20
 _PR_SET_PTRACER = 0x59616D61  # linux/prctl.h; some machines let only a parent trace otherwise
@@ -30,14 +31,20 @@ Tell = Callable[..., None]
 
 
 class Call(NamedTuple):
-    """The `nth` call of its name in one thread, and what becomes of it."""
+    """The `nth` call of its name in one thread, or all from there on, and what becomes of it."""
 
     name: str
     nth: int
     fault: str
+    is_first: bool = False
 
     def __str__(self) -> str:
-        return f"{self.name} {self.nth} with {self.fault.partition('=')[2]}"
+        return f"{self.name} {self.when} with {self.fault.partition('=')[2]}"
+
+    @property
+    def when(self) -> str:
+        """In strace's words."""
+        return f"{self.nth}+" if self.is_first else str(self.nth)
 
 
 class Life(NamedTuple):
@@ -75,7 +82,7 @@ def _attach(pid: int, trace: Path, fault: Call | None) -> subprocess.Popen[bytes
     if shutil.which("strace") is None:
         raise RuntimeError("strace is missing: no call was made to fail")
     names = CALLS if fault is None else (fault.name,)
-    inject = ["-e", f"inject={fault.name}:{fault.fault}:when={fault.nth}"] if fault else []
+    inject = ["-e", f"inject={fault.name}:{fault.fault}:when={fault.when}"] if fault else []
     options = ["-f", "-qq", "-o", str(trace), "-e", f"trace={','.join(names)}", "-e", "signal=none"]
     command = ["strace", *options, *inject, "-p", str(pid)]
     strace = subprocess.Popen(command, stderr=subprocess.PIPE)
@@ -107,7 +114,9 @@ def _be_born(work: Callable[[Tell], int], theirs: socket.socket, log: Path) -> N
 
 def _count(trace: Path) -> Counter[str]:
     """The most calls of each name by one thread: strace counts by thread, too."""
-    by_thread = Counter(re.findall(r"^(\d+) +(\w+)\(", trace.read_text(errors="replace"), re.M))
+    by_thread = Counter(
+        re.findall(r"^(\d+) +(\w+)\(", trace.read_text(errors="replace"), re.MULTILINE)
+    )
     most: Counter[str] = Counter()
     for (_, name), count in by_thread.items():
         most[name] = max(most[name], count)
