@@ -86,9 +86,8 @@ def load_credentials(folder: Path) -> Credentials:
         faults.append(ConfigError(str(path), found, wanted, hint))
         return None
 
-    installed = (
-        take(TOLD_AT, digests.parse, "UTC in ms since 1970, and digests", INSTALL) or installed
-    )
+    wanted = "UTC in ms since 1970, with digests of what was installed"
+    installed = take(TOLD_AT, digests.parse, wanted, INSTALL) or installed
     signer = take(SIGN_KEY, Signer.from_text, "an Ed25519 private key in PEM", REQUEST)
     sealing_keys = take(
         SEALING_KEYS, parse_sealing_keys, "lines of an HPKE suite and a key in base64", INSTALL

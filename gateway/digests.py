@@ -41,7 +41,7 @@ def parse(text: str) -> Installed:
     if _digest(before) != lines[-1]:
         raise ValueError("a text that is not as it was installed")
     pairs = [line.split() for line in lines[:-1]]
-    return Installed(int(told), {name: digest for name, digest in pairs})
+    return Installed(int(told), dict(pairs))
 
 
 def _digest(text: str) -> str:

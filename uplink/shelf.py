@@ -165,12 +165,15 @@ class Shelf:
 
     def _try_to_delete(self, spans: Sequence[tuple[int, int]]) -> bool:
         """Whether they are gone; where there was no room for it, there may be now."""
-        with unless_full():
+        try:
             # Before a row leaves, the chain that covers it is written; so all that has changed is.
             with self._saving():
                 self._db.executemany("DELETE FROM record WHERE id BETWEEN ? AND ?", spans)
-            return True
-        return False
+        except sqlite3.OperationalError as fault:
+            if fault.sqlite_errorcode != sqlite3.SQLITE_FULL:
+                raise
+            return False
+        return True
 
     def _has_room(self, coming_bytes: int) -> bool:
         used, free = self._count_bytes()

@@ -1,4 +1,4 @@
-"""Random bytes of what is kept, mostly 64, are flipped: nothing wrong comes out, and no loss is silent."""
+"""Random bytes of an outbox are flipped: nothing wrong comes out of it, and no loss is silent."""
 
 from __future__ import annotations
 

@@ -31,8 +31,14 @@ MOUNTS = {
     # Loop devices are for root alone.
     "ext4": (
         ["unshare", "-m"],
-        'truncate -s "$0k" "$1" && mkfs.ext4 -q -b 1024 "$1" && mount -o loop "$1" /mnt'
-        ' && shift && exec "$@"',
+        " && ".join(  # noqa: FLY002  one command a line
+            (
+                'truncate -s "$0k" "$1"',
+                'mkfs.ext4 -q -b 1024 "$1"',
+                'mount -o loop "$1" /mnt',
+                'shift && exec "$@"',
+            )
+        ),
     ),
 }
 
@@ -218,11 +224,13 @@ def _remount(how: str) -> None:
 
 def main() -> None:
     _, filler = sys.argv
-    print("{}", flush=True)  # so far it could be tried
+    sys.stdout.write("{}\n")  # so far it could be tried
+    sys.stdout.flush()
     try:
-        print(json.dumps(asyncio.run(_live(filler))))
-    except Violation as found:
-        print(json.dumps({"violation": str(found)}))
+        found = asyncio.run(_live(filler))
+    except Violation as violation:
+        found = {"violation": str(violation)}
+    sys.stdout.write(json.dumps(found) + "\n")
 
 
 if __name__ == "__main__":

@@ -114,9 +114,8 @@ def _be_born(work: Callable[[Tell], int], theirs: socket.socket, log: Path) -> N
 
 def _count(trace: Path) -> Counter[str]:
     """The most calls of each name by one thread: strace counts by thread, too."""
-    by_thread = Counter(
-        re.findall(r"^(\d+) +(\w+)\(", trace.read_text(errors="replace"), re.MULTILINE)
-    )
+    lines = trace.read_text(errors="replace")
+    by_thread = Counter(re.findall(r"^(\d+) +(\w+)\(", lines, re.MULTILINE))
     most: Counter[str] = Counter()
     for (_, name), count in by_thread.items():
         most[name] = max(most[name], count)
