@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections import Counter
 from collections.abc import Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, closing
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
 import structlog
 
-from gateway.clock import Clock, load_clock, read_moment
+from gateway.answers import Answers, Parts
+from gateway.clock import load_clock
+from gateway.control import Control
+from gateway.control_socket import ControlSocket
 from gateway.credentials import Credentials, load_credentials
 from gateway.devices import enrol
-from gateway.drafts import Draft, Place
 from gateway.errors import ConfigError
 from gateway.links.ble import Central
 from gateway.links.gatt import Station
@@ -25,15 +28,13 @@ from gateway.recorder import Recorder
 from gateway.registry import load_drivers
 from gateway.sessions import Sessions
 from gateway.settings import Settings
-from uplink.errors import OutboxFull
+from gateway.setup import SetupWindow
+from gateway.upkeep import keep_up
 from uplink.forwarder import Forwarder, Route
 from uplink.journal import Journal, keep_no_journal
 from uplink.mqtt import Broker, tls_context
-from uplink.outbox import Loss, Outbox
-from uplink.records import EventRecord
+from uplink.outbox import Outbox
 from uplink.seal import open_epoch
-
-UPKEEP_S = 60.0
 
 log = structlog.get_logger()
 
@@ -46,8 +47,8 @@ async def run(
 ) -> None:
     """Be a hub until SIGTERM or SIGINT. `journal` hears each step of a record's way.
 
-    Raises SettingsError and OutboxNewer, which only a person mends, OutboxLocked, and an
-    ExceptionGroup of what broke on the way: nothing was acknowledged that is not on flash.
+    Raises SettingsError and OutboxNewer, which only a person mends, OutboxLocked, ControlInUse, and
+    an ExceptionGroup of what broke on the way: nothing was acknowledged that is not on flash.
     """
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
@@ -75,8 +76,16 @@ async def run(
             on_commit=forwarder.new_rows,
         )
         stack.push_async_callback(recorder.close)
-        station = Station(radio, clock, settings.site_zone, settings.radio.quiet_s)
-        central = Central(station, [Sessions(device, recorder, journal) for device in devices])
+        sessions = [Sessions(device, recorder, journal) for device in devices]
+        setup = SetupWindow()
+        station = Station(radio, clock, settings.site_zone, settings.radio.quiet_s, setup)
+        central = Central(station, sessions)
+        control_socket = stack.enter_context(closing(ControlSocket(settings.control)))
+        counts = Counter[str]()
+        parts = Parts(
+            settings.hub.id, software, clock, outbox, forwarder.standing, sessions, setup, counts
+        )
+        control = Control(control_socket.listener, Answers(parts).answer, counts)
 
         async def announce() -> None:
             await central.settled.wait()
@@ -84,12 +93,12 @@ async def run(
             notifier.ready(f"{len(devices)} devices enrolled")
             on_ready()
 
-        losses = [_draft_loss(loss, clock) for loss in outbox.losses]
         async with asyncio.TaskGroup() as tasks:
             work = (
                 central.run(),
                 forwarder.run(),
-                _keep_up(recorder, losses),
+                control.run(),
+                keep_up(recorder, clock, outbox.losses),
                 notifier.watch(),
                 announce(),
             )
@@ -124,29 +133,3 @@ def _describe_route(settings: Settings, credentials: Credentials, software: str)
         broker.prefix,
         software,
     )
-
-
-def _draft_loss(loss: Loss, clock: Clock) -> Draft:
-    found_at = read_moment(clock)
-
-    def draft(place: Place) -> EventRecord:
-        return EventRecord(place.stamp(found_at), "storage-loss", facts=loss._asdict())
-
-    return draft
-
-
-async def _keep_up(recorder: Recorder, losses: list[Draft]) -> None:
-    """Record what storage has lost, then every anchor when it is due."""
-    is_told = False
-    while True:
-        try:
-            if losses:
-                await recorder.record(losses)
-                losses = []
-            await recorder.anchor()
-            is_told = False
-        except OutboxFull as error:
-            if not is_told:
-                log.warning("outbox-full", hint=error.hint)
-            is_told = True
-        await asyncio.sleep(UPKEEP_S)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from drivers.spi import DeviceInformation, Driver
+from gateway.clock import Moment
 from gateway.errors import ConfigError, ConfigErrors
 from gateway.settings import DeviceSettings
 
@@ -15,7 +16,10 @@ Identity = tuple[str, str, str] | bytes
 
 @dataclass(slots=True)
 class Device:
-    """One enrolled device, with what it last said of itself since the daemon started."""
+    """One enrolled device, with what was seen of it since the daemon started.
+
+    `is_bonded` says that it must have a bond, `has_bond` whether it has one; None: not yet looked.
+    """
 
     name: str
     address: str = field(repr=False)
@@ -24,6 +28,9 @@ class Device:
     is_bonded: bool
     information: DeviceInformation = field(default_factory=DeviceInformation)
     battery: int | None = None
+    has_bond: bool | None = None
+    heard_at: Moment | None = None
+    reading_at: Moment | None = None
 
     @property
     def serial(self) -> str:

@@ -85,6 +85,7 @@ class Pipeline:
             facts = {"what": error.what}
             await self._commit(self._draft_event("frame-undecodable", reading.raw, facts))
         self.readings += 1
+        self._device.reading_at = self._link.exchange(reading.raw[0].source).answered
 
     def _recognise(self, information: DeviceInformation) -> None:
         enrolled, said = self._device.serial, information.serial

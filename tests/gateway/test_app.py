@@ -125,6 +125,7 @@ async def test_what_a_cuff_measured_outlives_the_hub_and_its_epoch_is_closed(tmp
     async with home_with_a_cuff(tmp_path) as (cuff, hub):
         daemon = start(hub)
         await asyncio.to_thread(daemon.hear)
+        await asyncio.to_thread(hub.ask, "setup-open")
         cuff.keep(frame := cuff.build(Values(125, 80, 102, 64)))
         await cuff.idle.wait()
         assert await asyncio.to_thread(daemon.stop) == (0, "")
@@ -144,6 +145,7 @@ async def test_a_hub_whose_flash_fails_ends_with_1_and_keeps_what_it_had(tmp_pat
     async with home_with_a_cuff(tmp_path) as (cuff, hub):
         daemon = start(hub)
         await asyncio.to_thread(daemon.hear)
+        await asyncio.to_thread(hub.ask, "setup-open")
         cuff.keep(cuff.build(Values(125, 80, 102, 64)))
         await cuff.idle.wait()
         limit = 2 * [hub.outbox.with_name("outbox.db-wal").stat().st_size]

@@ -13,6 +13,7 @@ from gateway.devices import Device
 from gateway.links.ble import Central
 from gateway.links.gatt import LONGEST_QUEUE, BleLink, Station
 from gateway.sessions import Sessions
+from gateway.setup import SetupWindow
 from simulator.air import Air
 from simulator.clock import ScriptClock
 from simulator.cuff import Cuff
@@ -45,6 +46,8 @@ class Home:
         self.radio_kind = VirtualRadio
         self.identity = ("A&D Medical", "UA-651BLE", "51")
         self.is_bonded = True
+        self.setup = SetupWindow()
+        self.setup.open()
 
     async def __aenter__(self):
         self.hci = await self.air.open()
@@ -70,7 +73,7 @@ class Home:
 
     def station(self, quiet_s=5.0):
         radio = self.radio_kind(self.hci, str(self.folder / "bonds.json"))
-        return Station(radio, self.clock, ZONE, quiet_s)
+        return Station(radio, self.clock, ZONE, quiet_s, self.setup)
 
     def sessions(self):
         recorder = self.storage.start_recorder()
