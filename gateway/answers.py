@@ -121,7 +121,7 @@ class Answers:
         if standing.refusal:
             yield f"the broker refuses records: {standing.refusal}", standing.refusal.hint
         if parts.outbox.quarantined:
-            yield f"{parts.outbox.quarantined} records in quarantine", REFUSED_HINT
+            yield f"records in quarantine: {parts.outbox.quarantined}", REFUSED_HINT
         if not now.quality:
             yield "the hub's clock is not synchronised", CLOCK_HINT
         for sessions in parts.sessions:

@@ -21,6 +21,18 @@ from uplink.errors import OutboxDamaged, UplinkError
 
 UCRED = struct.Struct("3i")  # unix(7), SO_PEERCRED: pid, uid, gid
 
+COUNTED = (
+    "clients",
+    "answered",
+    "refused",
+    "turned-away",
+    "overlong",
+    "too-slow",
+    "unread",
+    "vanished",
+    "crashed",
+)
+
 Answer = Callable[[Request, int], Awaitable[Mapping[str, Any]]]
 """From a request and the uid of who asks to what is answered."""
 
@@ -64,6 +76,7 @@ class Control:
         self._listener = listener
         self._answer = answer
         self._counts = counts
+        counts.update(dict.fromkeys(COUNTED, 0))
         self._limits = limits
 
     async def run(self) -> NoReturn:

@@ -69,7 +69,7 @@ def decode_request(line: bytes) -> Request:
         raise RequestRefused(f"this is no request: {error}"[:LONGEST_TEXT], hint) from error
     kind = REQUESTS.get(do) if isinstance(do, str) else None
     if kind is None:
-        what = repr(do[:LONGEST_TEXT]) if isinstance(do, str) else "what has no text under do"
+        what = repr(do)[:LONGEST_TEXT] if isinstance(do, str) else "what has no text under do"
         raise RequestRefused(f"{what} cannot be asked", ASK_FOR)
     try:
         return msgspec.json.decode(line, type=kind)
