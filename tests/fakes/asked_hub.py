@@ -18,10 +18,10 @@ from uplink.standing import Standing
 class AskedHub:
     """One enrolled cuff that has never been heard; nothing has been sent."""
 
-    def __init__(self, storage: HubStorage) -> None:
+    def __init__(self, storage: HubStorage, counts: Counter[str]) -> None:
         self.storage = storage
         self.clock = storage.clock
-        self.counts: Counter[str] = Counter()
+        self.counts = counts
         self.standing = Standing(30, lambda: None)
         self.setup = SetupWindow(lambda: self.clock.boottime_s)
         device = Device("cuff", "F0:00:00:12:34:56", b"i" * 16, BloodPressure(), is_bonded=True)
@@ -40,8 +40,9 @@ class AskedHub:
         )
 
     @classmethod
-    async def open(cls, folder: Path) -> AskedHub:
-        return cls(await HubStorage.open(folder, HandClock()))
+    async def open(cls, folder: Path, counts: Counter[str] | None = None) -> AskedHub:
+        storage = await HubStorage.open(folder, HandClock())
+        return cls(storage, Counter() if counts is None else counts)
 
     async def ask(self, request) -> dict:
         return dict(await self.answers.answer(request, 1000))
