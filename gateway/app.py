@@ -9,17 +9,15 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack, closing
 from functools import partial
 from importlib.metadata import version
-from pathlib import Path
 
 import structlog
 
-from gateway.answers import Answers, Parts
+from gateway.answers import Answers
 from gateway.clock import load_clock
 from gateway.control import Control
 from gateway.control_socket import ControlSocket
 from gateway.credentials import Credentials, load_credentials
 from gateway.devices import enrol
-from gateway.errors import ConfigError
 from gateway.links.ble import Central
 from gateway.links.gatt import Station
 from gateway.links.radio import load_radio
@@ -29,11 +27,12 @@ from gateway.registry import load_drivers
 from gateway.sessions import Sessions
 from gateway.settings import Settings
 from gateway.setup import SetupWindow
+from gateway.status import Parts
+from gateway.storage import open_outbox
 from gateway.upkeep import keep_up
 from uplink.forwarder import Forwarder, Route
 from uplink.journal import Journal, keep_no_journal
 from uplink.mqtt import Broker, tls_context
-from uplink.outbox import Outbox
 from uplink.seal import open_epoch
 
 log = structlog.get_logger()
@@ -60,8 +59,10 @@ async def run(
     software = f"vitalpost {version('vitalpost')}"
     notifier = Notifier()
     async with AsyncExitStack() as stack:
-        outbox = await _open_outbox(settings, journal)
+        outbox = await open_outbox(settings, journal)
         stack.push_async_callback(outbox.close)
+        for loss in outbox.losses:
+            log.error("storage-loss", **loss._asdict())
         forwarder = Forwarder(
             outbox,
             _describe_route(settings, credentials, software),
@@ -83,7 +84,15 @@ async def run(
         control_socket = stack.enter_context(closing(ControlSocket(settings.control)))
         counts = Counter[str]()
         parts = Parts(
-            settings.hub.id, software, clock, outbox, forwarder.standing, sessions, setup, counts
+            hub=settings.hub.id,
+            software=software,
+            clock=clock,
+            outbox=outbox,
+            standing=forwarder.standing,
+            sessions=sessions,
+            setup=setup,
+            counts=counts,
+            send=forwarder.new_rows,
         )
         control = Control(control_socket.listener, Answers(parts).answer, counts)
 
@@ -108,20 +117,6 @@ async def run(
             notifier.stopping()
             for task in running:
                 task.cancel()
-
-
-async def _open_outbox(settings: Settings, journal: Journal) -> Outbox:
-    folder = Path(settings.hub.state)
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # noqa: ASYNC240  before anything runs
-        quota_bytes = settings.outbox.quota_mb * 1_000_000
-        outbox = await Outbox.open(folder / "outbox.db", quota_bytes=quota_bytes, journal=journal)
-    except OSError as error:
-        found = error.strerror or str(error)
-        raise ConfigError("hub.state", f"{folder}: {found}", "a folder to write to") from error
-    for loss in outbox.losses:
-        log.error("storage-loss", **loss._asdict())
-    return outbox
 
 
 def _describe_route(settings: Settings, credentials: Credentials, software: str) -> Route:

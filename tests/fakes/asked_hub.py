@@ -6,10 +6,11 @@ from collections import Counter
 from pathlib import Path
 
 from drivers.blood_pressure import BloodPressure
-from gateway.answers import Answers, Parts
+from gateway.answers import Answers
 from gateway.devices import Device
 from gateway.sessions import Sessions
 from gateway.setup import SetupWindow
+from gateway.status import Parts
 from tests.fakes.hand_clock import HandClock
 from tests.fakes.hub_storage import HubStorage
 from uplink.standing import Standing
@@ -22,6 +23,7 @@ class AskedHub:
         self.storage = storage
         self.clock = storage.clock
         self.counts = counts
+        self.sent: list[bool] = []
         self.standing = Standing(30, lambda: None)
         self.setup = SetupWindow(lambda: self.clock.boottime_s)
         device = Device("cuff", "F0:00:00:12:34:56", b"i" * 16, BloodPressure(), is_bonded=True)
@@ -36,6 +38,7 @@ class AskedHub:
                 sessions=[self.sessions],
                 setup=self.setup,
                 counts=self.counts,
+                send=lambda: self.sent.append(True),
             )
         )
 
