@@ -198,6 +198,23 @@ def test_a_hub_that_is_set_up_wrong_says_so_in_a_line_and_exits_78(tmp_path, sta
     assert hint
 
 
+def test_a_second_hub_on_the_same_control_socket_gives_way(tmp_path, start):
+    (tmp_path / "other").mkdir()
+    hub, other = HubFolder(tmp_path), HubFolder(tmp_path / "other")
+    settings = other.settings.read_text().replace(str(other.control), str(hub.control))
+    other.settings.write_text(settings)
+    first = start(hub, "first")
+    first.hear()
+    second = start(other, "second")
+    _, said = second.process.communicate(timeout=DEADLINE_S)
+    assert second.process.returncode == 1
+    assert "control.sock: in use by another process" in said
+    assert "[control] socket" in said
+    assert hub.ask("hello")["ok"]
+    assert first.stop()[0] == 0
+    assert not hub.control.exists()
+
+
 def test_a_second_hub_on_the_same_outbox_gives_way(tmp_path, start):
     hub = HubFolder(tmp_path)
     first = start(hub, "first")
