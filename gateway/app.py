@@ -7,13 +7,13 @@ import signal
 from collections import Counter
 from collections.abc import Callable
 from contextlib import AsyncExitStack, closing
-from functools import partial
 from importlib.metadata import version
+from pathlib import Path
 
 import structlog
 
 from gateway.answers import Answers
-from gateway.clock import load_clock
+from gateway.clock import load_clock, read_moment
 from gateway.control import Control
 from gateway.control_socket import ControlSocket
 from gateway.credentials import Credentials, load_credentials
@@ -24,6 +24,7 @@ from gateway.links.radio import load_radio
 from gateway.notify import Notifier
 from gateway.recorder import Recorder
 from gateway.registry import load_drivers
+from gateway.renewal import Renewal
 from gateway.sessions import Sessions
 from gateway.settings import Settings
 from gateway.setup import SetupWindow
@@ -33,7 +34,9 @@ from gateway.upkeep import keep_up
 from uplink.forwarder import Forwarder, Route
 from uplink.journal import Journal, keep_no_journal
 from uplink.mqtt import Broker, tls_context
-from uplink.seal import open_epoch
+from uplink.records import EpochStart
+from uplink.seal import Epoch, open_epoch
+from uplink.statements import Previous
 
 log = structlog.get_logger()
 
@@ -52,7 +55,7 @@ async def run(
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
-    credentials = load_credentials(settings.credentials)
+    installed = load_credentials(settings.credentials)
     clock = load_clock(settings.clock.source, settings.clock.options)
     devices = enrol(settings.devices, load_drivers())
     radio = load_radio(settings.radio)
@@ -63,15 +66,28 @@ async def run(
         stack.push_async_callback(outbox.close)
         for loss in outbox.losses:
             log.error("storage-loss", **loss._asdict())
+        renewal = Renewal(
+            installed,
+            settings.hub.id,
+            Path(settings.hub.state),
+            settings.hub.suite,
+            now_ms=lambda: read_moment(clock).utc_ms,
+        )
         forwarder = Forwarder(
             outbox,
-            _describe_route(settings, credentials, software),
+            _describe_route(settings, installed, software),
             journal=journal,
+            renewal=renewal,
         )
+
+        def open_next(start: EpochStart, previous: Previous | None) -> tuple[Epoch, bytes]:
+            signer, sealing_key = renewal.credentials.signer, renewal.sealing_key
+            return open_epoch(settings.hub.id, signer, sealing_key, start, previous)
+
         recorder = Recorder(
             outbox,
             clock,
-            partial(open_epoch, settings.hub.id, credentials.signer, credentials.sealing_key),
+            open_next,
             software=software,
             journal=journal,
             on_commit=forwarder.new_rows,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
 from msgspec import Meta, Struct
@@ -41,6 +41,9 @@ class HubSettings(Struct, frozen=True, forbid_unknown_fields=True):
         str,
         Meta(description="a folder in quotes; left out: systemd's, else " + DEFAULT_CREDENTIALS),
     ] = ""
+    suite: Annotated[
+        Literal["x-wing", "x25519"], Meta(description='"x-wing" or "x25519", what is sealed to')
+    ] = "x-wing"
     journal: Annotated[
         str,
         Meta(description="a file in quotes to which the hub appends each step of a record's way"),

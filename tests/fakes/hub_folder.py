@@ -20,13 +20,13 @@ from uplink.records import Record, decode
 from uplink.seal import verify_key_record
 
 SETTINGS = """
+[control]
+socket = "{socket}"
 [hub]
 id = "hub-1"
 site_zone = "America/New_York"
 state = "{state}"
 credentials = "{credentials}"
-[control]
-socket = "{socket}"
 [broker]
 host = "127.0.0.1"
 port = 1
@@ -47,6 +47,8 @@ class Office:
         return {
             "format": 1,
             "hub": request.hub,
+            "utc_ms": 1_790_000_000_000,
+            "sign_key": b64encode(request.sign_key).decode(),
             "certificate": self.authority.certify_client(request.hub, tls_key),
             "broker_ca": self.authority.certificate_pem(),
             "hpke": [{"suite": k.suite, "key": b64encode(k.data).decode()} for k in publics],

@@ -167,6 +167,14 @@ def _take_key_away(hub):
     (hub.credentials / "hub.sign.key").unlink()
 
 
+def _want_another_suite(hub):
+    hub.settings.write_text(
+        hub.settings.read_text().replace("[broker]", 'suite = "x25519"\n[broker]')
+    )
+    keys = hub.credentials / "backend.hpke.pub"
+    keys.write_text(keys.read_text().splitlines()[0])
+
+
 def _be_of_the_future(hub):
     hub.outbox.parent.mkdir()
     with sqlite3.connect(hub.outbox) as database:
@@ -183,6 +191,7 @@ def _stand_in_the_way(hub):
     [
         (_spoil_settings, "broker.color: found 'blue', wanted one of host"),
         (_take_key_away, "hub.sign.key: found No such file or directory, wanted an Ed25519"),
+        (_want_another_suite, "hub.suite: found 'x25519', wanted a suite of which"),
         (_be_of_the_future, "found format 99"),
         (_stand_in_the_way, "hub.state: found"),
     ],
