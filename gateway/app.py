@@ -13,7 +13,7 @@ from pathlib import Path
 import structlog
 
 from gateway.answers import Answers
-from gateway.clock import load_clock, read_moment
+from gateway.clock import Clock, load_clock, read_moment
 from gateway.control import Control
 from gateway.control_socket import ControlSocket
 from gateway.credentials import Credentials, load_credentials
@@ -96,7 +96,8 @@ async def run(
         sessions = [Sessions(device, recorder, journal) for device in devices]
         setup = SetupWindow()
         station = Station(radio, clock, settings.site_zone, settings.radio.quiet_s, setup)
-        central = Central(station, sessions)
+        central = Central(station, [each for each in sessions if not each.device.socket])
+        wired = [each for each in sessions if each.device.socket]
         control_socket = stack.enter_context(closing(ControlSocket(settings.control)))
         counts = Counter[str]()
         parts = Parts(
@@ -126,6 +127,7 @@ async def run(
                 keep_up(recorder, clock, outbox.losses),
                 notifier.watch(),
                 announce(),
+                *([_serve_ports(clock, settings, wired)] if wired else []),
             )
             running = [tasks.create_task(each) for each in work]
             await stop.wait()
@@ -133,6 +135,13 @@ async def run(
             notifier.stopping()
             for task in running:
                 task.cancel()
+
+
+async def _serve_ports(clock: Clock, settings: Settings, wired: list[Sessions]) -> None:
+    from gateway.links.serial import Ports  # noqa: PLC0415  most hubs have no serial device
+    from gateway.links.serial_link import Bench  # noqa: PLC0415  the same
+
+    await Ports(Bench(clock, settings.site_zone), wired).run()
 
 
 def _describe_route(settings: Settings, credentials: Credentials, software: str) -> Route:
