@@ -109,7 +109,7 @@ async def run(
             sessions=sessions,
             setup=setup,
             counts=counts,
-            send=forwarder.new_rows,
+            send_again=forwarder.old_rows,
         )
         control = Control(control_socket.listener, Answers(parts).answer, counts)
 

@@ -8,11 +8,13 @@ import msgspec
 from msgspec import Meta, Struct
 
 from gateway.errors import RequestRefused
+from uplink.wire import MAX_SEQUENCE
 
 PROTOCOL = 1
 LONGEST_TEXT = 200  # of what was sent, said back
 
 Id = Annotated[int, Meta(ge=-(2**53), le=2**53)] | Annotated[str, Meta(max_length=64)] | None
+Sequence = Annotated[int, Meta(ge=1, le=MAX_SEQUENCE)]
 Kid = Annotated[str, Meta(pattern="^[0-9a-f]{32}$")]
 
 
@@ -46,9 +48,34 @@ class SetupStatus(Request, frozen=True, tag="setup-status"):
     """Whether the set-up window is open."""
 
 
+class OutboxStats(Request, frozen=True, tag="outbox-stats"):
+    """What the outbox holds."""
+
+
+class OutboxVerify(Request, frozen=True, tag="outbox-verify"):
+    """Read every row and key record again."""
+
+
+class OutboxRequeue(Request, frozen=True, tag="outbox-requeue"):
+    """Send what is in quarantine once more: all, of one epoch, or one record."""
+
+    kid: Kid | None = None
+    sequence: Sequence | None = None
+
+
 REQUESTS: dict[str, type[Request]] = {
     str(kind.__struct_config__.tag): kind
-    for kind in (Hello, Status, Devices, SetupOpen, SetupClose, SetupStatus)
+    for kind in (
+        Hello,
+        Status,
+        Devices,
+        SetupOpen,
+        SetupClose,
+        SetupStatus,
+        OutboxStats,
+        OutboxVerify,
+        OutboxRequeue,
+    )
 }
 ASK_FOR = f"Ask for one of: {', '.join(REQUESTS)}."
 

@@ -11,12 +11,13 @@ from gateway.clock import Clock, Moment, read_moment
 from gateway.sessions import Outcome, Sessions
 from gateway.setup import SetupWindow
 from uplink.outbox import Outbox
-from uplink.standing import REFUSED_HINT, Standing
+from uplink.standing import Standing
 
 Facts = dict[str, Any]
 
 CLOCK_HINT = "Readings are kept; the hub is getting the time from the network."
 OFFICE_HINT = "Readings are kept; nothing to do in the home."
+QUARANTINE_HINT = "`vitalpost outbox stats` says why; once mended, `vitalpost outbox requeue`."
 NO_TROUBLE = {"ok", "device-away"}  # a device may leave whenever it likes
 
 
@@ -24,7 +25,7 @@ NO_TROUBLE = {"ok", "device-away"}  # a device may leave whenever it likes
 class Parts:
     """The parts of a running hub that are asked or told.
 
-    `counts` are the control socket's own, `send` says that there is more to send.
+    `counts` are the control socket's own, `send_again` says that rows wait again.
     """
 
     hub: str
@@ -35,17 +36,22 @@ class Parts:
     sessions: Sequence[Sessions]
     setup: SetupWindow
     counts: Counter[str]
-    send: Callable[[], None]
+    send_again: Callable[[], None]
 
 
-def describe(parts: Parts, started: Moment) -> Facts:
-    """Everything but the outbox's innards, as the parts are at this moment."""
+async def describe(parts: Parts, started: Moment) -> Facts:
+    """How all of it stands at this moment."""
+    stats = await parts.outbox.stats()
     now = read_moment(parts.clock)
     return {
         "running_s": since(started, now),
         "clock": {"utc_ms": now.utc_ms, "quality": now.quality},
         "uplink": _describe_uplink(parts.standing),
-        "outbox": {"waiting": parts.outbox.depth, "quarantined": parts.outbox.quarantined},
+        "outbox": {
+            "waiting": stats.waiting,
+            "oldest_s": round(stats.oldest_s) if stats.waiting else None,
+            "quarantined": sum(stats.quarantined.values()),
+        },
         "devices": describe_devices(parts),
         "setup": describe_setup(parts.setup),
         "control": dict(parts.counts),
@@ -105,7 +111,7 @@ def _find_problems(parts: Parts, now: Moment) -> Iterator[tuple[str, str]]:
     if standing.refusal:
         yield f"the broker refuses records: {standing.refusal}", standing.refusal.hint
     if parts.outbox.quarantined:
-        yield f"records in quarantine: {parts.outbox.quarantined}", REFUSED_HINT
+        yield f"records in quarantine: {parts.outbox.quarantined}", QUARANTINE_HINT
     if not now.quality:
         yield "the hub's clock is not synchronised", CLOCK_HINT
     for sessions in parts.sessions:

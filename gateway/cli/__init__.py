@@ -14,6 +14,7 @@ COMMANDS = {
     "run": "run the hub",
     "status": "how the running hub stands, and what is amiss",
     "devices": "list the enrolled devices",
+    "outbox": "count, verify or send once more what waits on flash",
     "setup": "open or close the window in which devices are paired",
     "decode": "show what a driver makes of frames",
     "drivers": "list the installed drivers, or hold them to the rules",

@@ -23,7 +23,7 @@ class AskedHub:
         self.storage = storage
         self.clock = storage.clock
         self.counts = counts
-        self.sent: list[bool] = []
+        self.sent_again: list[bool] = []
         self.standing = Standing(30, lambda: None)
         self.setup = SetupWindow(lambda: self.clock.boottime_s)
         device = Device("cuff", "F0:00:00:12:34:56", b"i" * 16, BloodPressure(), is_bonded=True)
@@ -38,7 +38,7 @@ class AskedHub:
                 sessions=[self.sessions],
                 setup=self.setup,
                 counts=self.counts,
-                send=lambda: self.sent.append(True),
+                send_again=lambda: self.sent_again.append(True),
             )
         )
 

@@ -154,6 +154,20 @@ def test_who_is_not_of_the_group_is_refused_with_3_and_told_how_to_get_in(capsys
     assert "usermod -aG vitalpost" in capsys.readouterr().err
 
 
+def test_an_outbox_of_another_user_is_not_opened(capsys):
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        folder.chmod(0o755)
+        hub = HubFolder(folder)
+        hub.settings.chmod(0o644)
+        hub.outbox.parent.mkdir(mode=0)
+        with somebody_else():
+            code = main(["outbox", "stats", "--settings", str(hub.settings)])
+        hub.outbox.parent.chmod(0o700)
+    assert code == 3
+    assert "Run it as the hub's user" in capsys.readouterr().err
+
+
 @contextmanager
 def somebody_else():
     """Root may do anything, so root becomes somebody else; for others no mode is enough."""
@@ -209,3 +223,11 @@ def test_an_answer_that_breaks_off_or_is_none_is_no_answer(tmp_path, answer):
 )
 def test_how_long_ago_is_said_in_its_largest_unit(seconds, words):
     assert ago(seconds) == words
+
+
+def test_the_outbox_is_looked_after_by_the_hub_that_runs(vitalpost):
+    code, out, err = vitalpost("outbox", "stats", "--json")
+    assert (code, err) == (0, "")
+    assert json.loads(out)["quarantined"] == {}
+    assert json.loads(vitalpost("outbox", "verify", "--json")[1])["is_sound"]
+    assert vitalpost("outbox", "requeue")[:2] == (0, "rows     0\ndamaged  0\n")
