@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
 from backend import ledger
+from backend.checkpoints import Checkpoints
+from backend.completeness import Fate
 from backend.epochs import Epoch, Opened, Opener, make_epoch
+from backend.extents import Extents
 from backend.facts import add_facts
 from backend.incidents import Incidents
 from backend.judging import judge_again
+from backend.machines import Machines
 from backend.naming import kind_of
 from backend.parking import park, unpark
+from backend.ranges import as_ranges
 from backend.reach import concerned, overtaken
+from backend.stated import Stated, read_statements
+from backend.wanted import ask, keep_gone
 from uplink.errors import SealError, UnknownKind, WireError
 from uplink.keys import DataKey
 from uplink.records import Record, decode
@@ -42,15 +49,25 @@ class Batch:
         self._stored: dict[bytes, set[int]] = defaultdict(set)
         self._refused: list[Refusal] = []
         self._unknown: dict[bytes, None] = {}
+        self._wanted: dict[bytes, list[tuple[int, int]]] = {}
+        self._checked: dict[bytes, int] = {}
+        self._ahead: set[bytes] = set()
+        self._extents = Extents(connection, hub, now_ms)
+        self._machines = Machines(connection, self._extents, self.incidents, hub)
 
     def take(self, message: Message) -> None:
         """Store what is new, make its facts, and judge the readings that they touch."""
         if message.unknown:
             self.incidents.count("unknown-items", "items that are no run", message.unknown)
         runs = [item for item in message.items if isinstance(item, Run)]
-        begun, epochs = self._know(
-            [item for item in message.items if isinstance(item, bytes)], {run.kid for run in runs}
+        stated = read_statements(
+            (item for item in message.items if isinstance(item, bytes)),
+            self._hub,
+            [self._sign_key],
+            self.incidents,
         )
+        begun, epochs = self._know(stated.key_records, {run.kid for run in runs})
+        self._extents.load(stated.kids | epochs.keys() | _previous(stated))
         opened: list[Opened] = []
         for epoch in begun:
             opened += self._store(epoch, unpark(self._connection, self._hub, epoch.kid))
@@ -61,6 +78,7 @@ class Batch:
                 self._unknown[run.kid] = None
                 if not park(self._connection, self._hub, run, self._now_ms):
                     self.incidents.count("parking-full", f"epoch {run.kid.hex()}")
+        self._complete(stated, begun, epochs, opened)
 
         touched = add_facts(self._connection, begun, opened)
         for conflict in touched.conflicts:
@@ -78,18 +96,49 @@ class Batch:
 
     def receipt(self) -> Receipt | None:
         """What the hub may release once this is committed; None where there is nothing to say."""
-        if not (self._stored or self._refused or self._unknown):
+        said = (self._stored, self._refused, self._unknown, self._wanted, self._checked)
+        if not any(said):
             return None
-        stored = {kid: _ranges(sequences) for kid, sequences in self._stored.items()}
-        return Receipt(self._hub, self._now_ms, stored, self._refused, list(self._unknown))
+        stored = {kid: as_ranges(sequences) for kid, sequences in self._stored.items()}
+        unknown = list(self._unknown)
+        told = (stored, self._refused, unknown, self._wanted, self._checked)
+        return Receipt(self._hub, self._now_ms, *told)
+
+    def _complete(
+        self,
+        stated: Stated,
+        begun: Iterable[Epoch],
+        epochs: Mapping[bytes, Epoch],
+        opened: Sequence[Opened],
+    ) -> None:
+        """Note how far the epochs go by what came, and find what to ask the hub for."""
+        previous = {record.kid: record.previous for record, _ in stated.key_records}
+        for epoch in begun:
+            if before := previous[epoch.kid]:
+                self._extents.know(before.kid, before.last_sequence, self._now_ms)
+                self._machines.follow(epoch.kid, before.kid)
+        self._machines.note(epochs.values(), opened)
+        checkpoints = Checkpoints(
+            self._connection, self._extents, self.incidents, self._hub, self._now_ms
+        )
+        checkpoints.compare_passed(self._ahead)
+        self._checked = checkpoints.keep(stated.checkpoints)
+        for one, signed in stated.gone:
+            keep_gone(self._connection, self._extents, one, signed, self._now_ms)
+        for kid, sequence, _ in self._refused:
+            self._extents.give_up(kid, [(sequence, sequence)], Fate.REFUSED)
+        self._extents.save()
+        wanted = ask(self._connection, self._hub, self._now_ms)
+        self._wanted = wanted.ranges
+        self._unknown |= dict.fromkeys(wanted.unknown)
 
     def _know(
-        self, key_records: Iterable[bytes], kids: set[bytes]
+        self, key_records: Iterable[tuple[KeyRecord, bytes]], kids: set[bytes]
     ) -> tuple[list[Epoch], dict[bytes, Epoch]]:
         """The epochs that begin with these key records, and all that the message is about."""
         sent: dict[bytes, tuple[KeyRecord, bytes]] = {}
-        for record, data in self._verify(key_records):
-            if sent.setdefault(record.kid, (record, data))[1] != data:
+        for record, data in key_records:
+            if self._open(data) and sent.setdefault(record.kid, (record, data))[1] != data:
                 self._count_conflict(record.kid)
         rows = self._connection.execute(
             select(ledger.epoch.c.id, ledger.epoch.c.kid, ledger.epoch.c.key_record).where(
@@ -104,15 +153,6 @@ class Batch:
                 epochs[kid] = make_epoch(number, *opened)
         begun = [self._begin(record, data) for record, data in sent.values()]
         return begun, epochs | {epoch.kid: epoch for epoch in begun}
-
-    def _verify(self, key_records: Iterable[bytes]) -> Iterator[tuple[KeyRecord, bytes]]:
-        for data in key_records:
-            if opened := self._open(data):
-                record, _ = opened
-                if record.hub == self._hub:
-                    yield record, data
-                else:
-                    self.incidents.count("key-record-of-another-hub", f"it names {record.hub}")
 
     def _open(self, key_record: bytes) -> tuple[KeyRecord, DataKey] | None:
         try:
@@ -132,6 +172,7 @@ class Batch:
             "received_ms": self._now_ms,
             "previous_kid": record.previous and record.previous.kid,
             "previous_last": record.previous and record.previous.last_sequence,
+            "previous_clean": record.previous and record.previous.closed_cleanly,
         }
         entered = insert(ledger.epoch).values(row).returning(ledger.epoch.c.id)
         number = self._connection.execute(entered).scalar_one()
@@ -140,12 +181,7 @@ class Batch:
     def _store(self, epoch: Epoch, sealed: Sequence[tuple[int, bytes]]) -> list[Opened]:
         """Store what opens and is new; return it, opened."""
         table = ledger.record
-        stored = self._connection.execute(
-            select(table.c.sequence, table.c.sealed).where(
-                table.c.epoch == epoch.id, table.c.sequence.in_([number for number, _ in sealed])
-            )
-        )
-        known: dict[int, bytes] = dict(stored.all())
+        known = self._load_stored(epoch, [number for number, _ in sealed])
         opened: list[Opened] = []
         rows: list[dict[str, Any]] = []
         for sequence, data in sealed:
@@ -167,7 +203,31 @@ class Batch:
             self._stored[epoch.kid].add(sequence)
         if rows:
             self._connection.execute(insert(table), rows)
+            self._extend(epoch, {row["sequence"]: row["sealed"] for row in rows})
         return opened
+
+    def _load_stored(self, epoch: Epoch, sequences: Sequence[int]) -> dict[int, bytes]:
+        """Those of the sequences that are stored; behind the highest there is nothing to load."""
+        extent = self._extents.find(epoch.kid)
+        top = extent.top if extent else 0
+        wanted = [sequence for sequence in sequences if sequence <= top]
+        if not wanted:
+            return {}
+        table = ledger.record
+        stored = self._connection.execute(
+            select(table.c.sequence, table.c.sealed).where(
+                table.c.epoch == epoch.id, table.c.sequence.in_(wanted)
+            )
+        )
+        return dict(stored.all())
+
+    def _extend(self, epoch: Epoch, stored: Mapping[int, bytes]) -> None:
+        extent = self._extents.enter(epoch.kid)
+        top, is_ahead = extent.top, extent.known > extent.whole
+        self._extents.store(epoch.kid, epoch.id, stored)
+        self._machines.look_beyond(epoch.kid, top)
+        if is_ahead:
+            self._ahead.add(epoch.kid)
 
     def _read(self, epoch: Epoch, sequence: int, plaintext: bytes) -> tuple[int, Record | None]:
         try:
@@ -186,12 +246,6 @@ class Batch:
         self.incidents.count(f"record-{reason}", f"record {sequence} of epoch {epoch.kid.hex()}")
 
 
-def _ranges(sequences: Iterable[int]) -> list[tuple[int, int]]:
-    """The sequences as ranges, both ends included."""
-    ranges: list[tuple[int, int]] = []
-    for sequence in sorted(sequences):
-        if ranges and ranges[-1][1] == sequence - 1:
-            ranges[-1] = (ranges[-1][0], sequence)
-        else:
-            ranges.append((sequence, sequence))
-    return ranges
+def _previous(stated: Stated) -> set[bytes]:
+    """The epochs that the key records name as the ones before."""
+    return {record.previous.kid for record, _ in stated.key_records if record.previous}

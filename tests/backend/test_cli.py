@@ -128,10 +128,14 @@ def test_days_are_data_or_a_calendar(shell, office):
 
 def test_hubs_are_data_or_words(shell, office):
     (hub,) = shell.ask("hubs")["hubs"]
-    assert (hub["hub"], hub["epochs"], hub["records"], hub["refused"]) == ("hub-1", 1, 2, 1)
-    assert hub["open_epochs"][0]["last_sequence"] == 2
-    assert hub["incidents"][0]["what"] == "key-record-refused"
-    assert "2 records of 1 epochs, 0 parked" in shell.run("hubs")[1]
+    assert (hub["hub"], hub["records"], hub["refused"]) == ("hub-1", 2, 1)
+    (epoch,) = hub["epochs"]
+    assert (hub["state"], hub["running"]) == ("tail-unknown", epoch["kid"])
+    assert (epoch["state"], epoch["last_sequence"], epoch["ending"]) == ("running", 2, None)
+    assert hub["incidents"][0]["what"] == "statement-refused"
+    said = shell.run("hubs")[1]
+    assert "2 records of 1 epochs, 0 parked" in said
+    assert "hub-1  complete so far, and running" in said
 
 
 def test_verify_finds_no_problem_and_names_one(shell, office):
