@@ -131,6 +131,9 @@ class Batch:
         wanted = ask(self._connection, self._hub, self._now_ms)
         self._wanted = wanted.ranges
         self._unknown |= dict.fromkeys(wanted.unknown)
+        # A hub that thinks that a checkpoint is here, which is not, learns it with what is asked.
+        asked = {*wanted.ranges, *(before.kid for before in previous.values() if before)}
+        self._checked = checkpoints.newest(asked - self._checked.keys()) | self._checked
 
     def _know(
         self, key_records: Iterable[tuple[KeyRecord, bytes]], kids: set[bytes]

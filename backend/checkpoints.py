@@ -7,10 +7,10 @@ never called complete.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, func, insert, select
 
 from backend.extents import Extent, Extents
 from backend.incidents import Incidents
@@ -52,6 +52,17 @@ class Checkpoints:
         for kid, checkpoints in new.items():
             self._compare(kid, checkpoints)
         return checked
+
+    def newest(self, kids: Collection[bytes]) -> dict[bytes, int]:
+        """The last sequence of the newest checkpoint that is kept of each epoch; 0: none."""
+        if not kids:
+            return {}
+        rows = self._connection.execute(
+            select(checkpoint.c.kid, func.max(checkpoint.c.last))
+            .where(checkpoint.c.hub == self._hub, checkpoint.c.kid.in_(kids))
+            .group_by(checkpoint.c.kid)
+        )
+        return dict.fromkeys(kids, 0) | dict(rows.all())
 
     def compare_passed(self, kids: Iterable[bytes]) -> None:
         """Compare the checkpoints up to which epochs have become whole by this message."""
