@@ -31,6 +31,7 @@ from uplink.wire import Message, Receipt, Refusal, Run
 
 CONFLICT = "conflict"
 UNOPENABLE = "unopenable"
+REFUSALS = UNKNOWN = 500  # per receipt, which is no longer than a message; the rest comes again
 UNREADABLE = 0  # the kind of a record that opens and is none: authentic, so kept
 
 
@@ -101,7 +102,8 @@ class Batch:
             return None
         stored = {kid: as_ranges(sequences) for kid, sequences in self._stored.items()}
         unknown = list(self._unknown)
-        told = (stored, self._refused, unknown, self._wanted, self._checked)
+        refused, unknown = self._refused[:REFUSALS], unknown[:UNKNOWN]
+        told = (stored, refused, unknown, self._wanted, self._checked)
         return Receipt(self._hub, self._now_ms, *told)
 
     def _complete(
@@ -187,12 +189,14 @@ class Batch:
         known = self._load_stored(epoch, [number for number, _ in sealed])
         opened: list[Opened] = []
         rows: list[dict[str, Any]] = []
+        unopenable: list[int] = []
+        conflicting: list[int] = []
         for sequence, data in sealed:
             if sequence not in known:
                 try:
                     plaintext = epoch.key.open(sequence, data)
                 except SealError:
-                    self._refuse(epoch, sequence, UNOPENABLE)
+                    unopenable.append(sequence)
                     continue
                 known[sequence] = data
                 kind, record = self._read(epoch, sequence, plaintext)
@@ -201,28 +205,30 @@ class Batch:
                 if record:
                     opened.append(Opened(epoch, sequence, record))
             elif known[sequence] != data:
-                self._refuse(epoch, sequence, CONFLICT)
+                conflicting.append(sequence)
                 continue
             self._stored[epoch.kid].add(sequence)
         if rows:
             self._connection.execute(insert(table), rows)
             self._extend(epoch, {row["sequence"]: row["sealed"] for row in rows})
+        self._refuse(epoch, unopenable, UNOPENABLE)
+        self._refuse(epoch, conflicting, CONFLICT)
         return opened
 
     def _load_stored(self, epoch: Epoch, sequences: Sequence[int]) -> dict[int, bytes]:
         """Those of the sequences that are stored; behind the highest there is nothing to load."""
         extent = self._extents.find(epoch.kid)
         top = extent.top if extent else 0
-        wanted = [sequence for sequence in sequences if sequence <= top]
-        if not wanted:
-            return {}
-        table = ledger.record
-        stored = self._connection.execute(
-            select(table.c.sequence, table.c.sealed).where(
-                table.c.epoch == epoch.id, table.c.sequence.in_(wanted)
+        at = ledger.record.c.sequence
+        rows: dict[int, bytes] = {}
+        for first, last in as_ranges(sequence for sequence in sequences if sequence <= top):
+            stored = self._connection.execute(
+                select(at, ledger.record.c.sealed).where(
+                    ledger.record.c.epoch == epoch.id, at.between(first, last)
+                )
             )
-        )
-        return dict(stored.all())
+            rows |= dict(stored.all())
+        return rows
 
     def _extend(self, epoch: Epoch, stored: Mapping[int, bytes]) -> None:
         extent = self._extents.enter(epoch.kid)
@@ -244,9 +250,11 @@ class Batch:
             return UNREADABLE, None
         return kind_of(record), record
 
-    def _refuse(self, epoch: Epoch, sequence: int, reason: str) -> None:
-        self._refused.append(Refusal(epoch.kid, sequence, reason))
-        self.incidents.count(f"record-{reason}", f"record {sequence} of epoch {epoch.kid.hex()}")
+    def _refuse(self, epoch: Epoch, sequences: Sequence[int], reason: str) -> None:
+        if sequences:
+            self._refused += (Refusal(epoch.kid, sequence, reason) for sequence in sequences)
+            detail = f"record {sequences[-1]} of epoch {epoch.kid.hex()}"
+            self.incidents.count(f"record-{reason}", detail, len(sequences))
 
 
 def _previous(stated: Stated) -> set[bytes]:
