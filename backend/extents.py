@@ -11,7 +11,18 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    ScalarSelect,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from backend.completeness import Fate
 from backend.ledger import extent, gone, hole, record
@@ -48,6 +59,18 @@ _UPDATE = (
 )
 
 
+def _next(after: ColumnElement[bool], order: ColumnElement[Any]) -> ScalarSelect[int]:
+    others = (extent.c.hub == bindparam("of"), extent.c.id != bindparam("this"))
+    return select(extent.c.id).where(*others, after).order_by(order).limit(1).scalar_subquery()
+
+
+_BEGUN = extent.c.begun_ms
+_AT: BindParameter[int] = bindparam("at")
+_NEIGHBOURS = select(*_COLUMNS).where(
+    extent.c.id.in_([_next(_BEGUN <= _AT, _BEGUN.desc()), _next(_BEGUN > _AT, _BEGUN.asc())])
+)
+
+
 class Extents:
     """The extents of one hub's epochs within one transaction; `save` writes what has changed."""
 
@@ -73,6 +96,12 @@ class Extents:
     def find(self, kid: bytes) -> Extent | None:
         """The extent of a loaded epoch; None where nothing was heard of it."""
         return self._known.get(kid)
+
+    def neighbours(self, known: Extent) -> list[Extent]:
+        """The epochs of the hub that began before and after this one."""
+        at = {"of": self._hub, "this": known.id, "at": known.begun_ms}
+        rows = [Extent(*row) for row in self._connection.execute(_NEIGHBOURS, at)]
+        return [self._known.get(one.kid, one) for one in rows]
 
     def enter(self, kid: bytes) -> Extent:
         """The extent of a loaded epoch, which is heard of now; it will be saved."""

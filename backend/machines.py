@@ -16,7 +16,7 @@ from backend.completeness import overlaps
 from backend.epochs import Epoch, Opened
 from backend.extents import Extent, Extents
 from backend.incidents import Incidents
-from backend.ledger import epoch, extent
+from backend.ledger import epoch
 from backend.ranges import Range
 
 TWO_MACHINES = "two-machines"
@@ -70,25 +70,12 @@ class Machines:
         known = self._extents.enter(one.kid)
         known.boot = one.boot
         known.begun_ms, known.until_ms = after
-        for other in self._neighbours(known):
+        for other in self._extents.neighbours(known):
             span = _span(other)
             was = before and span and overlaps(before, span)
             if span and other.boot != one.boot and overlaps(after, span) and not was:
                 pair = f"{other.kid.hex()} and {known.kid.hex()}"
                 self._count(f"epochs {pair} go on at the same time, on two boots")
-
-    def _neighbours(self, known: Extent) -> Iterable[Extent]:
-        """The epochs that began before and after this one."""
-        of_hub = (extent.c.hub == self._hub, extent.c.kid != known.kid)
-        at = extent.c.begun_ms
-        for side, order in ((at <= known.begun_ms, at.desc()), (at > known.begun_ms, at.asc())):
-            kid = self._connection.scalar(
-                select(extent.c.kid).where(*of_hub, side).order_by(order).limit(1)
-            )
-            if kid is not None:
-                self._extents.load([kid])
-                if found := self._extents.find(kid):
-                    yield found
 
     def _count(self, detail: str) -> None:
         self._incidents.count(TWO_MACHINES, detail)
