@@ -16,6 +16,7 @@ from backend.facts import add_facts
 from backend.incidents import Incidents
 from backend.judging import judge_again
 from backend.machines import Machines
+from backend.membership import Member, note_receipt_keys
 from backend.parking import park, unpark
 from backend.ranges import as_ranges
 from backend.reach import concerned, overtaken
@@ -24,7 +25,7 @@ from backend.stated import Stated, read_statements
 from backend.wanted import ask, keep_gone
 from uplink.errors import SealError, WireError
 from uplink.keys import DataKey
-from uplink.statements import KeyRecord, Previous
+from uplink.statements import KeyRecord, Previous, Request
 from uplink.wire import Message, Receipt, Run
 
 REFUSALS = UNKNOWN = 500  # per receipt, which is no longer than a message; the rest comes again
@@ -33,13 +34,13 @@ REFUSALS = UNKNOWN = 500  # per receipt, which is no longer than a message; the 
 class Batch:
     """One message of an enrolled hub. Nothing of it holds before the transaction is committed."""
 
-    def __init__(
-        self, connection: Connection, hub: str, sign_key: bytes, opener: Opener, now_ms: int
-    ) -> None:
+    def __init__(self, connection: Connection, member: Member, opener: Opener, now_ms: int) -> None:
+        hub = member.hub
         self.incidents = Incidents(connection, now_ms, hub)
+        self.request: Request | None = None
         self._connection = connection
         self._hub = hub
-        self._sign_key = sign_key
+        self._member = member
         self._opener = opener
         self._now_ms = now_ms
         self._unknown: dict[bytes, None] = {}
@@ -48,7 +49,14 @@ class Batch:
         self._followed: list[tuple[bytes, Previous]] = []
         self._extents = Extents(connection, hub, now_ms)
         self._machines = Machines(connection, self._extents, self.incidents, hub)
-        self._records = Records(connection, self._extents, self._machines, self.incidents, now_ms)
+        self._records = Records(
+            connection,
+            self._extents,
+            self._machines,
+            self.incidents,
+            member=member,
+            now_ms=now_ms,
+        )
 
     def take(self, message: Message) -> None:
         """Store what is new, make its facts, and judge the readings that they touch."""
@@ -58,9 +66,11 @@ class Batch:
         stated = read_statements(
             (item for item in message.items if isinstance(item, bytes)),
             self._hub,
-            [self._sign_key],
+            self._member.sign_keys,
             self.incidents,
         )
+        for self.request in stated.requests:
+            note_receipt_keys(self._connection, self._member, self.request.receipt_keys)
         begun, epochs = self._know(stated.key_records, {run.kid for run in runs})
         self._extents.load(stated.kids | epochs.keys() | _previous(stated))
         opened: list[Opened] = []
@@ -153,7 +163,7 @@ class Batch:
 
     def _open(self, key_record: bytes) -> tuple[KeyRecord, DataKey] | None:
         try:
-            return self._opener.open(key_record, self._sign_key)
+            return self._opener.open(key_record, self._member.sign_keys)
         except (SealError, WireError) as error:
             self.incidents.count("key-record-refused", str(error))
             return None
@@ -175,7 +185,7 @@ class Batch:
             self._followed.append((record.kid, record.previous))
         entered = insert(ledger.epoch).values(row).returning(ledger.epoch.c.id)
         number = self._connection.execute(entered).scalar_one()
-        return make_epoch(number, record, self._opener.open(data, self._sign_key)[1])
+        return make_epoch(number, record, self._opener.open(data, self._member.sign_keys)[1])
 
 
 def _previous(stated: Stated) -> set[bytes]:

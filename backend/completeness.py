@@ -17,7 +17,7 @@ closed or recovered the epoch, or by a next epoch that found it closed in order.
 |---|---|
 | `wanted` | the hub is asked for it: it may still come |
 | `gone` | the hub has stated that it does not have it any more |
-| `refused` | it came, and did not open: it is never accepted |
+| `refused` | it came and is never accepted: it did not open, or the hub had retired |
 
 A hub is the worst of its epochs: `gap`, then `conflict`, then `tail-unknown`, else `complete`. If
 its newest epoch runs it is `tail-unknown` as well, which is how it should be: `running` says so.

@@ -13,10 +13,11 @@ from backend.epochs import Epoch, Opened
 from backend.extents import Extents
 from backend.incidents import Incidents
 from backend.machines import Machines
+from backend.membership import RETIRED, Member
 from backend.naming import kind_of
 from backend.ranges import as_ranges
 from uplink.errors import SealError, UnknownKind, WireError
-from uplink.records import Record, decode
+from uplink.records import Record, Stamp, decode
 from uplink.wire import Refusal
 
 CONFLICT = "conflict"
@@ -30,12 +31,14 @@ class Records:
     `ahead` are the epochs of which more was known than had come in order.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  one for each thing it is lent
         self,
         connection: Connection,
         extents: Extents,
         machines: Machines,
         incidents: Incidents,
+        *,
+        member: Member,
         now_ms: int,
     ) -> None:
         self.stored: dict[bytes, set[int]] = defaultdict(set)
@@ -45,6 +48,7 @@ class Records:
         self._extents = extents
         self._machines = machines
         self._incidents = incidents
+        self._member = member
         self._now_ms = now_ms
 
     def store(self, epoch: Epoch, sealed: Sequence[tuple[int, bytes]]) -> list[Opened]:
@@ -53,31 +57,38 @@ class Records:
         known = self._load_stored(epoch, [number for number, _ in sealed])
         opened: list[Opened] = []
         rows: list[dict[str, Any]] = []
-        unopenable: list[int] = []
-        conflicting: list[int] = []
+        refused: dict[str, list[int]] = defaultdict(list)
         for sequence, data in sealed:
             if sequence not in known:
                 try:
                     plaintext = epoch.key.open(sequence, data)
                 except SealError:
-                    unopenable.append(sequence)
+                    refused[UNOPENABLE].append(sequence)
+                    continue
+                kind, record = self._read(epoch, sequence, plaintext)
+                if record and self._is_too_late(record.stamp):
+                    refused[RETIRED].append(sequence)
                     continue
                 known[sequence] = data
-                kind, record = self._read(epoch, sequence, plaintext)
                 name = {"epoch": epoch.id, "sequence": sequence}
                 rows.append(name | {"kind": kind, "sealed": data, "received_ms": self._now_ms})
                 if record:
                     opened.append(Opened(epoch, sequence, record))
             elif known[sequence] != data:
-                conflicting.append(sequence)
+                refused[CONFLICT].append(sequence)
                 continue
             self.stored[epoch.kid].add(sequence)
         if rows:
             self._connection.execute(insert(table), rows)
             self._extend(epoch, {row["sequence"]: row["sealed"] for row in rows})
-        self._refuse(epoch, unopenable, UNOPENABLE)
-        self._refuse(epoch, conflicting, CONFLICT)
+        for reason, sequences in refused.items():
+            self._refuse(epoch, sequences, reason)
         return opened
+
+    def _is_too_late(self, stamp: Stamp) -> bool:
+        if self._member.retired_ms is not None and not stamp.quality:
+            self._incidents.count("retired-hub-unsure", "a record by a clock that was not set")
+        return self._member.is_refused(stamp)
 
     def _load_stored(self, epoch: Epoch, sequences: Sequence[int]) -> dict[int, bytes]:
         """Those of the sequences that are stored; behind the highest there is nothing to load."""
@@ -115,7 +126,6 @@ class Records:
         return kind_of(record), record
 
     def _refuse(self, epoch: Epoch, sequences: Sequence[int], reason: str) -> None:
-        if sequences:
-            self.refused += (Refusal(epoch.kid, sequence, reason) for sequence in sequences)
-            detail = f"record {sequences[-1]} of epoch {epoch.kid.hex()}"
-            self._incidents.count(f"record-{reason}", detail, len(sequences))
+        self.refused += (Refusal(epoch.kid, sequence, reason) for sequence in sequences)
+        detail = f"record {sequences[-1]} of epoch {epoch.kid.hex()}"
+        self._incidents.count(f"record-{reason}", detail, len(sequences))

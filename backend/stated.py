@@ -8,16 +8,17 @@ from dataclasses import dataclass, field
 from backend.incidents import Incidents
 from uplink.errors import SealError, UnknownKind, WireError
 from uplink.seal import verify_statement
-from uplink.statements import Checkpoint, Gone, KeyRecord
+from uplink.statements import Checkpoint, Gone, KeyRecord, Request
 
 
 @dataclass(slots=True)
 class Stated:
-    """The statements of one message that are this hub's own, each with its signed bytes."""
+    """The statements of one message that are this hub's own, most with their signed bytes."""
 
     key_records: list[tuple[KeyRecord, bytes]] = field(default_factory=list)
     checkpoints: list[tuple[Checkpoint, bytes]] = field(default_factory=list)
     gone: list[tuple[Gone, bytes]] = field(default_factory=list)
+    requests: list[Request] = field(default_factory=list)
 
     @property
     def kids(self) -> set[bytes]:
@@ -50,4 +51,6 @@ def read_statements(
                 stated.checkpoints.append((statement, data))
             case Gone():
                 stated.gone.append((statement, data))
+            case Request():
+                stated.requests.append(statement)
     return stated

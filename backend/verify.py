@@ -16,6 +16,7 @@ from backend import ledger
 from backend.completeness import Fate
 from backend.epochs import Epoch, Opener, make_epoch
 from backend.evidence import find_fault
+from backend.membership import load_sign_keys
 from backend.naming import Name, as_measurement, identity_bytes, kind_of, reading_id
 from backend.proof import Proof
 from drivers.spi import Driver
@@ -71,15 +72,14 @@ class Verifier:
 
     def verify(self) -> Findings:
         """Open, decode and name everything again."""
-        hubs = self._connection.execute(
-            select(ledger.hub.c.id, ledger.hub.c.sign_key).order_by(ledger.hub.c.id)
-        ).all()
-        for hub, sign_key in hubs:
-            self._verify_hub(hub, sign_key)
+        for hub in self._connection.scalars(
+            select(ledger.hub.c.id).order_by(ledger.hub.c.id)
+        ).all():
+            self._verify_hub(hub, load_sign_keys(self._connection, hub))
         self._find_doubles()
         return self._found
 
-    def _verify_hub(self, hub: str, sign_key: bytes) -> None:
+    def _verify_hub(self, hub: str, sign_keys: Sequence[bytes]) -> None:
         key_records: list[KeyRecord] = []
         stored: dict[bytes, dict[int, bytes]] = {}
         epochs = self._connection.execute(
@@ -91,7 +91,7 @@ class Verifier:
             stored[row.kid] = {sequence: sealed for sequence, _, sealed in rows}
             self._found.records += len(rows)
             try:
-                opened = self._opener.open(row.key_record, sign_key)
+                opened = self._opener.open(row.key_record, sign_keys)
             except (SealError, WireError) as error:
                 self._found.unopenable += len(rows)
                 self._found.problems.append(f"{where}: {error}")
@@ -99,7 +99,7 @@ class Verifier:
             else:
                 key_records.append(opened[0])
                 self._verify_epoch(make_epoch(row.id, *opened), rows, where)
-        proof = Proof(self._connection, hub, [sign_key], key_records, stored)
+        proof = Proof(self._connection, hub, sign_keys, key_records, stored)
         self._found.gaps += (Gap(hub, *gap) for gap in proof.gaps)
         self._found.problems += proof.problems
 

@@ -21,7 +21,7 @@ _WORDS = {
 _FATES = {
     Fate.WANTED: "asked for",
     Fate.GONE: "gone: the hub does not have it any more",
-    Fate.REFUSED: "refused: what came did not open",
+    Fate.REFUSED: "refused: what came is never accepted",
 }
 
 
