@@ -1,12 +1,12 @@
 """The two foreign consumers as programs, and a month played with one of them as the office."""
 
 import asyncio
-import json
 import signal
 import sqlite3
 import sys
 import time
 from base64 import b64decode
+from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ from backend.keys import load_opening_keys, load_receipt_key
 from backend.ledger import Ledger
 from simulator.demo import Demo
 from simulator.processes import Program, run
-from uplink.wire import Run, encode_message
+from uplink.wire import Run, decode_message, encode_message
 
 CONSUMERS = Path(__file__).parents[2] / "docs" / "consumers"
 LOOPBACK = "127.0.0.1"
@@ -108,10 +108,12 @@ def _kept_by_python(keys):
 
 
 def _kept_by_node(keys):
-    lines = [json.loads(line) for line in (keys / "consumed.jsonl").read_text().splitlines()]
-    statements = dict.fromkeys(b64decode(data) for line in lines for data in line["statements"])
-    sealed = {}
-    for name, data in (record for line in lines for record in line["records"]):
-        _, kid, sequence = name.split()
-        sealed[bytes.fromhex(kid), int(sequence)] = b64decode(data)
-    return list(statements), sealed
+    key_records, sealed = {}, {}
+    for line in (keys / "consumed.txt").read_text().splitlines():
+        for item in decode_message(b64decode(line.split()[1])).items:
+            if isinstance(item, Run):
+                names = ((item.kid, n) for n in count(item.first))
+                sealed.update(zip(names, item.sealed, strict=False))
+            else:
+                key_records[item] = None
+    return list(key_records), sealed

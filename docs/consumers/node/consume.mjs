@@ -3,7 +3,7 @@
 //   node consume.mjs KEYS BROKER PORT REQUEST...
 //
 // KEYS holds ca.crt, backend.crt, backend.key, hpke.key and receipt.key; a REQUEST is what a hub sent
-// to be enrolled. Records are kept in KEYS/consumed.jsonl, sealed as they came; count.mjs counts them.
+// to be enrolled. Records are kept in KEYS/consumed.txt, sealed as they came; count.mjs counts them.
 import fs from "node:fs";
 import mqtt from "mqtt";
 import { Office } from "./keep.mjs";

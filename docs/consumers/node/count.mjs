@@ -9,21 +9,21 @@ import fs from "node:fs";
 import { pathToFileURL } from "node:url";
 import { Office } from "./keep.mjs";
 import { findDate } from "./measured.mjs";
-import { cbor, unseal } from "./seals.mjs";
+import { decode, encode, unseal } from "./seals.mjs";
 
 const [READING, DEVICE, CLOCK, EVENT, LIVE] = [1, 3, 4, 5, 1];
 const Y2000_S = 946_684_800; // 2000-01-01 as if it were UTC: a device states no zone
 
 /** Each record opened: its name, its stamp, its epoch's name, and its fields by their keys. */
 export function load(office) {
-  return [...office.kept.records].flatMap(([name, sealed]) => {
+  return [...office.records].flatMap(([name, sealed]) => {
     const [hub, kid, sequence] = name.split(" ");
-    const epoch = office.kept.epochs.get(`${hub} ${kid}`);
+    const epoch = office.epochs.get(`${hub} ${kid}`);
     const [boot, boottime, utc, quality] = [8, 9, 10, 11].map((key) => epoch.says.get(key));
-    const start = { boot: `${hub} ${boot.toString("hex")}`, boottime, utc, quality };
+    const start = { boot: `${hub} ${Buffer.from(boot).toString("hex")}`, boottime, utc, quality };
     const of = { hub, kid, sequence: Number(sequence), start };
     try {
-      const fields = cbor.decode(unseal(epoch, of.sequence, sealed));
+      const fields = decode(unseal(epoch, of.sequence, sealed));
       const since = fields.get(1);
       const at = { boottime: boottime + since, utc: utc + since + (fields.get(2) ?? 0) };
       return [{ ...of, fields, stamp: { ...start, ...at, quality: fields.get(3) ?? quality } }];
@@ -49,7 +49,7 @@ export function count(records, zone) {
     const shown = fields.has(6) ? Math.floor(Number(fields.get(6)) + Y2000_S) * 1000 : null;
     if (kindOf(record) === READING) {
       const isNamed = fields.has(5) && (fields.has(6) || fields.has(10));
-      const name = isNamed ? fields.get(5)[1] : cbor.encode([hub, Buffer.from(kid, "hex"), sequence]);
+      const name = isNamed ? fields.get(5)[1] : encode([hub, Buffer.from(kid, "hex"), sequence]);
       const id = crypto.createHash("sha256").update(device).update(name).digest("hex").slice(0, 32);
       const isLive = (fields.get(9) ?? 0) % 4 === LIVE;
       if (!readings.has(id)) readings.set(id, { key, sightings: [] });
@@ -68,7 +68,7 @@ export function count(records, zone) {
 }
 
 /** A device as it names its readings: a random id, or CBOR [maker, model, serial]. */
-const nameDevice = (identity) => (Buffer.isBuffer(identity) ? identity : cbor.encode(identity));
+const nameDevice = (identity) => Buffer.from(Array.isArray(identity) ? encode(identity) : identity);
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {
   const [keys, zone, ...requests] = process.argv.slice(2);
