@@ -74,7 +74,9 @@ class ForeignMonth(Demo):
     async def count_days(self, readings):
         """Local date -> readings, once there are as many as this."""
         deadline = time.monotonic() + ARRIVAL_TIMEOUT_S
-        command = self.consumer.command("count", self.keys, self.script.zone, self.request)
+        command = self.consumer.command(
+            "count", self.keys, self.script.zone, self.script.starts, self.request
+        )
         while True:
             self.stage.assert_alive()
             days = dict(line.split() for line in (await run(*command)).splitlines())

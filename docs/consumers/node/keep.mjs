@@ -88,7 +88,7 @@ export class Office {
   async readStatement(hub, data) {
     try {
       const says = verify(this.hubs.get(hub), data);
-      if (says.get(2) !== hub) return null;
+      if (says.get(1) !== 1 || says.get(2) !== hub) return null;
       const name = isBytes(says.get(3)) && nameOf(hub, says.get(3));
       if (says.get(0) === KEY_RECORD) {
         const epoch = { kid: says.get(3), ...(await openEpoch(this.openingKey, says)) };
@@ -106,8 +106,8 @@ export class Office {
   }
 }
 
-function checkRun([kid, first, sealed]) {
+function checkRun([kid, first, sealed, ...more]) {
   const last = first + sealed.length - 1;
-  const isRun = kid.length === 16 && first >= 1 && last >= first && last < 2 ** 32 && sealed.every(isBytes);
-  if (!isRun) throw new Error("no run");
+  const isSequence = Number.isInteger(first) && first >= 1 && last >= first && last < 2 ** 32;
+  if (more.length || kid.length !== 16 || !isSequence || !sealed.every(isBytes)) throw new Error("no run");
 }

@@ -39,7 +39,7 @@ function findCandidates(shown, findings, arrived) {
 }
 
 /** The local date of a reading, or null: held. A sighting is {stamp, shown, isLive}. */
-export function findDate(sightings, clocks, anchors, zone) {
+export function findDate(sightings, clocks, anchors, { zone, enrolled }) {
   const place = (fact) => ({ ...fact, at: findInstant(fact.stamp, anchors) });
   const seen = sightings.map(place).filter(({ at }) => at);
   const live = seen.filter(({ isLive }) => isLive).map(({ at }) => at).sort(([a], [b]) => a - b);
@@ -50,6 +50,8 @@ export function findDate(sightings, clocks, anchors, zone) {
       .map(({ at, took, shown: told, isSet }) => findOffset(at, took ?? UNASKED_MS, told, isSet))
       .concat(live.map((at) => findOffset(at, LIVE_DELAY_MS, shown, false)));
     found = findCandidates(shown, findings, Math.min(...seen.map(({ at }) => at[1])));
+    const later = found.filter(([, high]) => high >= enrolled);
+    if (later.length) found = later;
   }
   if (!found.length && live.length) found = [[live[0][0] - LIVE_DELAY_MS, live[0][1]]];
   const format = new Intl.DateTimeFormat("en-CA", { timeZone: zone, dateStyle: "short" });

@@ -1,13 +1,14 @@
 """Counts the days on which something was measured, in what consume.py has kept.
 
-    python count.py KEYS ZONE REQUEST...
+    python count.py KEYS ZONE START REQUEST...
 
-Prints each local date of ZONE with its number of distinct readings. A reading whose date is not
-certain is held, not counted.
+Prints each local date of ZONE, from START on, with its number of distinct readings. A reading whose
+date is not certain is held, not counted.
 """
 
 import sys
 from collections import Counter, defaultdict
+from datetime import date, datetime, time
 from hashlib import sha256
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -17,7 +18,7 @@ from keep import FIND_KEY_RECORD, Office
 from measured import find_date
 from seals import unseal
 
-READING, DEVICE, CLOCK, EVENT, LIVE = 1, 3, 4, 5, 1
+READING, SERIES, DEVICE, CLOCK, EVENT, LIVE = 1, 2, 3, 4, 5, 1
 Y2000_S = 946_684_800  # 2000-01-01 as if it were UTC: a device states no zone
 
 
@@ -37,8 +38,8 @@ def load(office):
         yield (hub, kid, sequence), ((hub, boot), *at), fields
 
 
-def count(records, zone):
-    """The number of readings by local date, and how many are held."""
+def count(records, zone, start):
+    """The number of readings by local date; under None, how many are held."""
     records = list(records)
     devices, clocks, anchors = {}, defaultdict(list), set()
     for (hub, kid, _), stamp, fields in records:
@@ -54,20 +55,19 @@ def count(records, zone):
         if device is None:
             continue
         shown = int(fields[6] + Y2000_S) * 1000 if 6 in fields else None
-        if kind == READING:
-            is_named = 5 in fields and (6 in fields or 10 in fields)
+        if kind in (READING, SERIES):
+            is_named = kind == READING and 5 in fields and (6 in fields or 10 in fields)
             name = fields[5][1] if is_named else cbor2.dumps([hub, kid, sequence])
             reading_id = sha256(device + name).digest()[:16]
             is_live = fields.get(9, 0) % 4 == LIVE
             readings[reading_id, device].append((stamp, shown, is_live))
         elif kind == EVENT and fields[8] in ("clock-read", "clock-set") and shown is not None:
             clocks[device].append((stamp, fields.get(9), shown, fields[8] == "clock-set"))
-    dates = Counter(
-        find_date(sightings, clocks[device], anchors, zone)
+    enrolled = int(datetime.combine(start, time(), zone).timestamp()) * 1000
+    return Counter(
+        find_date(sightings, clocks[device], anchors, zone, enrolled)
         for (_, device), sightings in readings.items()
     )
-    held = dates.pop(None, 0)
-    return dates, held
 
 
 def name_device(identity):
@@ -75,13 +75,15 @@ def name_device(identity):
     return identity if isinstance(identity, bytes) else cbor2.dumps(identity)
 
 
-def main(keys, zone, *requests):
+def main(keys, zone, start, *requests):
     """Print the days."""
     office = Office(Path(keys), [Path(request).read_text() for request in requests])
-    dates, held = count(load(office), ZoneInfo(zone))
-    for date in sorted(dates):
-        print(date, dates[date])
-    print(f"{len(dates)} days; readings held: {held}", file=sys.stderr)
+    start = date.fromisoformat(start)
+    dates = count(load(office), ZoneInfo(zone), start)
+    held = dates.pop(None, 0)
+    for day in sorted(day for day in dates if day >= start):
+        print(day, dates[day])
+    print(f"{sum(day >= start for day in dates)} days; readings held: {held}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -53,7 +53,7 @@ class Office:
         public = self.hubs[hub]
         try:
             says = verify(public, data)
-            if says[2] != hub or says[0] not in (KEY_RECORD, CHECKPOINT, GONE):
+            if (says[1], says[2]) != (1, hub) or says[0] not in (KEY_RECORD, CHECKPOINT, GONE):
                 return  # of another hub, or of a later version
             if says[0] == KEY_RECORD:
                 self.open(hub, data)

@@ -53,7 +53,7 @@ def find_candidates(shown, findings, arrived):
             yield low, min(high, arrived)
 
 
-def find_date(sightings, clocks, anchors, zone):
+def find_date(sightings, clocks, anchors, zone, enrolled):
     """The local date of a reading, or None: held. Each sighting is (stamp, shown, is_live)."""
     seen = [(at, *told) for stamp, *told in sightings if (at := find_instant(stamp, anchors))]
     arrived = min((at[1] for at, *_ in seen), default=None)
@@ -67,6 +67,7 @@ def find_date(sightings, clocks, anchors, zone):
             if (at := find_instant(stamp, anchors))
         ] + [find_offset(at, LIVE_DELAY_MS, shown) for at in live]
         found = list(find_candidates(shown, findings, arrived))
+        found = [ends for ends in found if ends[1] >= enrolled] or found
     if not found and live:
         found = [(min(live)[0] - LIVE_DELAY_MS, min(live)[1])]
     dates = {datetime.fromtimestamp(end // 1000, zone).date() for ends in found for end in ends}
