@@ -66,8 +66,11 @@ class Cddl:
 
     def matches(self, rule, data):
         """Whether `data` is CBOR that this rule allows."""
+        return self._holds(("name", rule), data)
+
+    def _holds(self, what, data):
         try:
-            return self._is(("name", rule), load(data))
+            return self._is(what, load(data))
         except (cbor2.CBORError, ValueError):
             return False
 
@@ -147,7 +150,7 @@ class Cddl:
             case (".regexp", of, (_, pattern)):
                 return self._is(of, value) and re.fullmatch(pattern, value) is not None
             case (".cbor", of, inner):
-                return self._is(of, value) and self._is(inner, load(value))
+                return self._is(of, value) and self._holds(inner, value)
             case ("array", choices):
                 return type(value) is list and len(value) in self._ends(choices, value, 0)
             case ("map", [entries]):
