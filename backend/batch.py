@@ -13,13 +13,15 @@ from backend.epochs import Epoch, Opened, Opener, make_epoch
 from backend.facts import add_facts
 from backend.incidents import Incidents
 from backend.judging import judge_again
+from backend.membership import RETIRED, Member, note_receipt_keys
 from backend.naming import kind_of
 from backend.parking import park, unpark
 from backend.reach import concerned, overtaken
 from uplink.errors import SealError, UnknownKind, WireError
 from uplink.keys import DataKey
-from uplink.records import Record, decode
-from uplink.statements import KeyRecord
+from uplink.records import Record, Stamp, decode
+from uplink.seal import verify_statement
+from uplink.statements import KeyRecord, Request
 from uplink.wire import Message, Receipt, Refusal, Run
 
 CONFLICT = "conflict"
@@ -30,13 +32,12 @@ UNREADABLE = 0  # the kind of a record that opens and is none: authentic, so kep
 class Batch:
     """One message of an enrolled hub. Nothing of it holds before the transaction is committed."""
 
-    def __init__(
-        self, connection: Connection, hub: str, sign_key: bytes, opener: Opener, now_ms: int
-    ) -> None:
-        self.incidents = Incidents(connection, now_ms, hub)
+    def __init__(self, connection: Connection, member: Member, opener: Opener, now_ms: int) -> None:
+        self.incidents = Incidents(connection, now_ms, member.hub)
+        self.request: Request | None = None
         self._connection = connection
-        self._hub = hub
-        self._sign_key = sign_key
+        self._hub = member.hub
+        self._member = member
         self._opener = opener
         self._now_ms = now_ms
         self._stored: dict[bytes, set[int]] = defaultdict(set)
@@ -48,8 +49,9 @@ class Batch:
         if message.unknown:
             self.incidents.count("unknown-items", "items that are no run", message.unknown)
         runs = [item for item in message.items if isinstance(item, Run)]
+        statements = [item for item in message.items if isinstance(item, bytes)]
         begun, epochs = self._know(
-            [item for item in message.items if isinstance(item, bytes)], {run.kid for run in runs}
+            [data for data in statements if not self._is_request(data)], {run.kid for run in runs}
         )
         opened: list[Opened] = []
         for epoch in begun:
@@ -114,9 +116,23 @@ class Batch:
                 else:
                     self.incidents.count("key-record-of-another-hub", f"it names {record.hub}")
 
+    def _is_request(self, data: bytes) -> bool:
+        try:
+            statement = verify_statement(data, self._member.sign_keys)
+        except (SealError, WireError):
+            return False  # what it is, opening it as a key record tells
+        if not isinstance(statement, Request):
+            return False
+        if statement.hub == self._hub:
+            self.request = statement
+            note_receipt_keys(self._connection, self._member, statement.receipt_keys)
+        else:
+            self.incidents.count("request-of-another-hub", f"it names {statement.hub}")
+        return True
+
     def _open(self, key_record: bytes) -> tuple[KeyRecord, DataKey] | None:
         try:
-            return self._opener.open(key_record, self._sign_key)
+            return self._opener.open(key_record, self._member.sign_keys)
         except (SealError, WireError) as error:
             self.incidents.count("key-record-refused", str(error))
             return None
@@ -135,7 +151,7 @@ class Batch:
         }
         entered = insert(ledger.epoch).values(row).returning(ledger.epoch.c.id)
         number = self._connection.execute(entered).scalar_one()
-        return make_epoch(number, record, self._opener.open(data, self._sign_key)[1])
+        return make_epoch(number, record, self._opener.open(data, self._member.sign_keys)[1])
 
     def _store(self, epoch: Epoch, sealed: Sequence[tuple[int, bytes]]) -> list[Opened]:
         """Store what opens and is new; return it, opened."""
@@ -155,8 +171,11 @@ class Batch:
                 except SealError:
                     self._refuse(epoch, sequence, UNOPENABLE)
                     continue
-                known[sequence] = data
                 kind, record = self._read(epoch, sequence, plaintext)
+                if record and self._is_too_late(record.stamp):
+                    self._refuse(epoch, sequence, RETIRED)
+                    continue
+                known[sequence] = data
                 name = {"epoch": epoch.id, "sequence": sequence}
                 rows.append(name | {"kind": kind, "sealed": data, "received_ms": self._now_ms})
                 if record:
@@ -168,6 +187,11 @@ class Batch:
         if rows:
             self._connection.execute(insert(table), rows)
         return opened
+
+    def _is_too_late(self, stamp: Stamp) -> bool:
+        if self._member.retired_ms is not None and not stamp.quality:
+            self.incidents.count("retired-hub-unsure", "a record by a clock that was not set")
+        return self._member.is_refused(stamp)
 
     def _read(self, epoch: Epoch, sequence: int, plaintext: bytes) -> tuple[int, Record | None]:
         try:

@@ -13,22 +13,26 @@ from zoneinfo import available_timezones
 import msgspec
 from sqlalchemy import Connection, insert, select, update
 
-from backend.certificates import Authority, PublicKey, public_key_in, read_request
+from backend.certificates import Authority, PublicKey, read_request
 from backend.devices import enter_device
 from backend.errors import EnrolmentRefused
 from backend.judging import judge_again
-from backend.keys import load_authority, load_receipt_publics, load_sealing_keys
-from backend.ledger import assignment, hub, patient, patient_zone, reading
+from backend.keys import load_receipt_publics, load_sealing_keys, load_trust
+from backend.ledger import assignment, hub, hub_key, patient, patient_zone, reading
+from backend.membership import load_member
 from backend.naming import identity_bytes
 from backend.patients import Assignment, load_assignments, load_zones
+from backend.renewal import certify
 from uplink.errors import SealError
 from uplink.keys import verify
 from uplink.wire import HUB_ID
 
 FORMAT = 1
 PROOF = b"vitalpost enrol 1\0"
+RENEWAL = b"vitalpost renew 1\0"
 _AT_ONCE = 1_000
 
+_NEW_ID = "Give a new hub an id of its own in gateway.toml, and make its request again."
 _ASK_AGAIN = "Make the request again on the hub: `vitalpost provision request`."
 
 
@@ -38,15 +42,21 @@ class _Request(msgspec.Struct, frozen=True):
     csr: str
     sign_key: str
     proof: str
+    former_key: str = ""
+    former_proof: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a hub asks for, its proof verified: a certificate, and to be known by its key."""
+    """What a hub asks for, its proofs verified: a certificate, and to be known by its key.
+
+    `former_key` is another one that vouches for it, which the hub must be known by already.
+    """
 
     hub: str
     sign_key: bytes
     tls_key: PublicKey
+    former_key: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +76,8 @@ def read(data: bytes) -> Request:
         request = msgspec.json.decode(data, type=_Request)
         sign_key = b64decode(request.sign_key, validate=True)
         proof = b64decode(request.proof, validate=True)
+        former_key = b64decode(request.former_key, validate=True)
+        former_proof = b64decode(request.former_proof, validate=True)
         name, tls_key = read_request(request.csr)
     except (msgspec.MsgspecError, ValueError) as error:
         raise EnrolmentRefused(f"the request cannot be read: {error}", _ASK_AGAIN) from error
@@ -76,49 +88,50 @@ def read(data: bytes) -> Request:
         )
     if not HUB_ID.fullmatch(request.hub) or name != request.hub:
         raise EnrolmentRefused("the request and its certificate name no one hub", _ASK_AGAIN)
+    asked = request.hub.encode() + b"\0" + request.csr.encode()
     try:
-        verify(sign_key, PROOF + request.hub.encode() + b"\0" + request.csr.encode(), proof)
+        verify(sign_key, PROOF + asked, proof)
+        if former_key:
+            verify(former_key, RENEWAL + sign_key + asked, former_proof)
     except SealError as error:
         raise EnrolmentRefused(f"the request is not the hub's own: {error}", _ASK_AGAIN) from error
-    return Request(request.hub, sign_key, tls_key)
+    return Request(request.hub, sign_key, tls_key, former_key or None)
 
 
-def answer(keys: Path, request: Request, certificate: str) -> Mapping[str, Any]:
+def answer(keys: Path, request: Request, certificate: str, now_ms: int) -> Mapping[str, Any]:
     """What `vitalpost provision install` takes to the hub. Raises KeyUnusable."""
     return {
         "format": FORMAT,
         "hub": request.hub,
+        "utc_ms": now_ms,
+        "sign_key": b64encode(request.sign_key).decode(),
         "certificate": certificate,
-        "broker_ca": load_authority(keys).certificate_pem(),
+        "broker_ca": load_trust(keys),
         "hpke": [
             {"suite": key.suite, "key": b64encode(key.data).decode()}
             for key in load_sealing_keys(keys)
         ],
-        "receipt": load_receipt_publics(keys),
+        "receipt": [b64encode(key).decode() for key in load_receipt_publics(keys)],
     }
 
 
 def enter_hub(connection: Connection, authority: Authority, request: Request, now_ms: int) -> str:
-    """Enter the hub; return its certificate, the same one for the same keys."""
-    known = connection.execute(
-        select(hub.c.sign_key, hub.c.certificate).where(hub.c.id == request.hub)
-    ).one_or_none()
-    if known and known.sign_key != request.sign_key:
-        raise EnrolmentRefused(
-            f"hub {request.hub} is enrolled with another key",
-            "Give a new hub an id of its own in gateway.toml, and make its request again.",
-        )
-    if known and public_key_in(known.certificate) == request.tls_key:
-        return str(known.certificate)
-    certificate = authority.certify_client(request.hub, request.tls_key)
-    if known:
-        connection.execute(
-            update(hub).where(hub.c.id == request.hub).values(certificate=certificate)
-        )
-    else:
+    """Enter the hub, or its new key; return its certificate, the same one for the same keys.
+
+    A certificate of which less than a third is left is renewed.
+    """
+    known = load_member(connection, request.hub)
+    if known is None:
         row = {"id": request.hub, "sign_key": request.sign_key, "enrolled_ms": now_ms}
-        connection.execute(insert(hub).values(row | {"certificate": certificate}))
-    return certificate
+        connection.execute(insert(hub).values(row | {"certificate": ""}))
+    elif known.revoked_ms is not None:
+        raise EnrolmentRefused(f"hub {request.hub} was revoked", _NEW_ID)
+    elif request.sign_key not in known.sign_keys:
+        if request.former_key not in known.sign_keys:
+            raise EnrolmentRefused(f"hub {request.hub} is enrolled with another key", _NEW_ID)
+        row = {"hub": request.hub, "sign_key": request.sign_key, "added_ms": now_ms}
+        connection.execute(insert(hub_key).values(row))
+    return certify(connection, authority, request.hub, request.tls_key, now_ms)
 
 
 def enter_monitoring(

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from hashlib import sha256
 from typing import NamedTuple
 
 from uplink.cbor import dump
-from uplink.errors import SealError
+from uplink.errors import SealError, WireError
 from uplink.keys import DataKey, OpeningKey
 from uplink.records import EpochStart, Record
-from uplink.seal import verify_key_record
+from uplink.seal import verify_statement
 from uplink.statements import KeyRecord
 
 CACHED_EPOCHS = 4096
@@ -42,13 +42,21 @@ class Opener:
 
     def __init__(self, keys: Mapping[bytes, OpeningKey]) -> None:
         self._keys = keys
-        # By the bytes of the key record and the hub's key, so that a row that was rolled back,
+        # By the bytes of the key record and the hub's keys, so that a row that was rolled back,
         # or a hub enrolled anew, can never lend its key to another.
-        self.open = lru_cache(CACHED_EPOCHS)(self._open)
+        self._open_once = lru_cache(CACHED_EPOCHS)(self._open)
 
-    def _open(self, data: bytes, sign_key: bytes) -> tuple[KeyRecord, DataKey]:
-        """The key record and its data key. Raises WireError or SealError."""
-        record = verify_key_record(data, sign_key)
+    def open(self, data: bytes, sign_keys: Sequence[bytes]) -> tuple[KeyRecord, DataKey]:
+        """The key record that one of the hub's keys signed, and its data key.
+
+        Raises WireError or SealError.
+        """
+        return self._open_once(data, tuple(sign_keys))
+
+    def _open(self, data: bytes, sign_keys: tuple[bytes, ...]) -> tuple[KeyRecord, DataKey]:
+        record = verify_statement(data, sign_keys)
+        if not isinstance(record, KeyRecord):
+            raise WireError(f"key record: found a {type(record).__name__}")
         key = self._keys.get(record.backend_key)
         if key is None:
             raise SealError("the data key is sealed to a key that is not here", record.backend_key)

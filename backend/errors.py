@@ -10,6 +10,7 @@ What is refused of a hub's messages is no error: it is an incident, counted in t
     ├── LedgerNewer         a later version wrote it
     ├── LedgerUnusable      not a ledger, not writable, disk full
     ├── EnrolmentRefused
+    ├── HubUnknown
     ├── PatientUnknown
     └── BrokerRefused       the broker does not let the backend subscribe
 """
@@ -115,6 +116,16 @@ class EnrolmentRefused(BackendError):
     def __init__(self, what: str, hint: str) -> None:
         super().__init__(what)
         self.hint = hint
+
+
+class HubUnknown(BackendError):
+    """No hub of this id is enrolled."""
+
+    hint = "Compare the id with those that `vitalpost-backend hubs` lists."
+
+    def __init__(self, hub: str) -> None:
+        super().__init__(f"hub {hub!r} is not enrolled")
+        self.hub = hub
 
 
 class PatientUnknown(BackendError):

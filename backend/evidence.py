@@ -2,36 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from typing import Any
 
+from backend.naming import Measurement
 from drivers.errors import DriverError
 from drivers.replay import replay
-from drivers.spi import Driver, Frame, Reading
-from uplink.records import DeviceRecord, EventRecord, ReadingRecord
+from drivers.spi import Driver, Frame, Reading, Series
+from uplink.records import DeviceRecord, EventRecord, SeriesRecord
 
 
-def find_fault(
-    record: ReadingRecord | EventRecord, device: DeviceRecord, drivers: Mapping[str, Driver]
-) -> str:
+def find_fault(record: Measurement, device: DeviceRecord, drivers: Mapping[str, Driver]) -> str:
     """What a measurement's raw frames, decoded again, do not confirm; empty where they do."""
     driver = drivers.get(device.driver)
     if driver is None:
         return f"its driver {device.driver} is not installed"
-    frames = [Frame(*raw) for raw in record.raw]
+    raw = (record.raw,) if isinstance(record, SeriesRecord) else record.raw
+    frames = [Frame(*each) for each in raw]
     try:
         items = list(replay(driver, device.name, frames))
     except DriverError as error:
         return f"its frames do not decode: {error}"
-    readings = [item for item in items if isinstance(item, Reading)]
-    if len(readings) != 1:
+    readings = [item for item in items if isinstance(item, Reading | Series)]
+    if len(readings) != 1 or isinstance(readings[0], Series) != isinstance(record, SeriesRecord):
         return f"its frames give {len(readings)} readings"
     said, sealed = _as_decoded(readings[0]), _as_sealed(record)
     differing = [name for name, value in sealed.items() if said[name] != value]
     return f"its frames say another {', '.join(differing)}" if differing else ""
 
 
-def _as_decoded(reading: Reading) -> dict[str, Any]:
+def _as_decoded(reading: Reading | Series) -> dict[str, Any]:
+    if isinstance(reading, Series):
+        return {
+            "failed": reading.failed,
+            "attributes": dict(reading.attributes),
+            "count": reading.count,
+            "rate": reading.rate.as_tuple(),
+            "channels": [
+                (int(of.metric), str(of.unit), _exact(of.runs)) for of in reading.channels
+            ],
+        }
     return {
         "failed": reading.failed,
         "device_time": reading.device_time,
@@ -45,8 +56,16 @@ def _as_decoded(reading: Reading) -> dict[str, Any]:
     }
 
 
-def _as_sealed(record: ReadingRecord | EventRecord) -> dict[str, Any]:
+def _as_sealed(record: Measurement) -> dict[str, Any]:
     """What the record tells of the reading; that of a failed measurement has fewer facts."""
+    if isinstance(record, SeriesRecord):
+        return {
+            "failed": False,
+            "attributes": dict(record.attributes),
+            "count": record.count,
+            "rate": record.rate.as_tuple(),
+            "channels": [(of.metric, of.unit, _exact(of.runs)) for of in record.channels],
+        }
     if isinstance(record, EventRecord):
         facts = {"failed": True, "attributes": dict(record.facts)}
         return facts | {"device_time": record.device_time}
@@ -58,3 +77,7 @@ def _as_sealed(record: ReadingRecord | EventRecord) -> dict[str, Any]:
         "status": record.status,
         "observations": [(o.metric, o.value.as_tuple(), o.unit) for o in record.observations],
     }
+
+
+def _exact(runs: Iterable[tuple[Decimal | None, int]]) -> list[tuple[Any, int]]:
+    return [(None if value is None else value.as_tuple(), length) for value, length in runs]

@@ -13,14 +13,16 @@ from backend.epochs import Epoch, Opened
 from backend.ledger import device_clock, reading, sighting, waiting
 from backend.naming import (
     CLOCK_SET,
+    Measurement,
     Name,
     as_clock_fact,
     as_measurement,
     reading_id,
+    told_time,
     user_slot,
 )
 from backend.placing import Place, Placed, add_anchors, boottime_ms, placing, when
-from uplink.records import ClockRecord, EventRecord, ReadingRecord, Stamp
+from uplink.records import ClockRecord, EventRecord, ReadingRecord, SeriesRecord, Stamp
 
 Rows = list[dict[str, Any]]
 
@@ -46,7 +48,7 @@ class _Named(NamedTuple):
 
     opened: Opened
     device: Device
-    record: ReadingRecord | EventRecord
+    record: Measurement
     reading_id: bytes
 
 
@@ -93,7 +95,7 @@ def _add_sightings(
     for (epoch, sequence, _), device, measured, name in named:
         of_kind = (ids[name], measured.stamp.quality > 0)
         counts[of_kind] = counts.get(of_kind, 0) + 1
-        link = (measured.origin, measured.link) if isinstance(measured, ReadingRecord) else (0, 0)
+        link = (0, 0) if isinstance(measured, EventRecord) else (measured.origin, measured.link)
         rows.append(
             when(epoch, sequence, measured.stamp)
             | {
@@ -102,7 +104,7 @@ def _add_sightings(
                 "synced": of_kind[1],
                 "nth": counts[of_kind],
                 "placed_ms": place(epoch, measured.stamp),
-                "device_time": measured.device_time,
+                "device_time": told_time(measured),
                 "origin": link[0],
                 "link": link[1],
             }
@@ -112,7 +114,7 @@ def _add_sightings(
     touched.placed.sightings.extend(_placed(rows))
 
 
-def _name(opened: Opened, device: Device, measured: ReadingRecord | EventRecord) -> bytes:
+def _name(opened: Opened, device: Device, measured: Measurement) -> bytes:
     name = Name(opened.epoch.hub, opened.epoch.kid, opened.sequence)
     return reading_id(device.identity, name, measured)
 
@@ -167,7 +169,7 @@ def _placed(rows: Rows) -> list[tuple[int, int]]:
 
 
 def _key(opened: Opened) -> tuple[int, int]:
-    assert isinstance(opened.record, ReadingRecord | EventRecord)
+    assert isinstance(opened.record, ReadingRecord | SeriesRecord | EventRecord)
     assert opened.record.device is not None
     return opened.epoch.id, opened.record.device
 

@@ -61,10 +61,45 @@ hub = Table(
     "hub",
     metadata,
     Column("id", Text, primary_key=True),
-    Column("sign_key", LargeBinary, nullable=False),
+    Column("sign_key", LargeBinary, nullable=False),  # as enrolled; later ones are in hub_key
     Column("certificate", Text, nullable=False),  # PEM, the newest
     _ms("enrolled_ms"),
     _ms("seen_ms", nullable=True),
+    # Ids of the receipt keys that it says it believes, 8 bytes each; NULL: it has not said so yet.
+    Column("receipt_keys", LargeBinary),
+    # What holds of the facts in hub_end: nothing sealed later is taken; nothing at all is taken.
+    _ms("retired_ms", nullable=True),
+    _ms("revoked_ms", nullable=True),
+)
+
+# Further keys by which a hub signs: each was asked for under one that it had before.
+hub_key = Table(
+    "hub_key",
+    metadata,
+    _to("hub.id", primary_key=True),
+    Column("sign_key", LargeBinary, primary_key=True),
+    _ms("added_ms"),
+)
+
+# Every certificate that a hub was given: when it is revoked, all of them are.
+hub_certificate = Table(
+    "hub_certificate",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _to("hub.id", index=True),
+    Column("certificate", Text, nullable=False),
+    _ms("issued_ms"),
+)
+
+hub_end = Table(
+    "hub_end",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _to("hub.id", index=True),
+    Column("what", Text, nullable=False),  # retired, revoked
+    _ms("from_ms"),
+    _ms("entered_ms"),
+    Column("why", Text, nullable=False),
 )
 
 patient = Table("patient", metadata, Column("id", Text, primary_key=True))

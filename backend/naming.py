@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -14,6 +15,7 @@ from uplink.records import (
     Kind,
     ReadingRecord,
     Record,
+    SeriesRecord,
 )
 
 FAILED = "measurement-failed"
@@ -23,10 +25,15 @@ USER = "user_id"
 
 _KINDS: Mapping[type[Record], Kind] = {
     ReadingRecord: Kind.READING,
+    SeriesRecord: Kind.SERIES,
     DeviceRecord: Kind.DEVICE,
     ClockRecord: Kind.CLOCK,
     EventRecord: Kind.EVENT,
 }
+
+
+Measurement = ReadingRecord | SeriesRecord | EventRecord
+"""One act of measuring: a reading, a stretch of a stream, or what the device says has failed."""
 
 
 class Name(NamedTuple):
@@ -42,14 +49,17 @@ def identity_bytes(identity: tuple[str, str, str] | bytes) -> bytes:
     return identity if isinstance(identity, bytes) else dump(list(identity))
 
 
-def reading_id(identity: bytes, name: Name, record: ReadingRecord | EventRecord) -> bytes:
+def reading_id(identity: bytes, name: Name, record: Measurement) -> bytes:
     """16 bytes of SHA-256 over the device and the measurement frame.
 
-    A frame with neither a device time nor a record number repeats: there the record names it.
+    A frame with neither a device time nor a record number repeats, and a stretch of a stream has
+    neither: there the record names it.
     """
-    is_dated = record.device_time is not None
-    is_numbered = isinstance(record, ReadingRecord) and record.record_number is not None
-    naming = record.raw[0][1] if record.raw and (is_dated or is_numbered) else dump(list(name))
+    naming = dump(list(name))
+    if not isinstance(record, SeriesRecord) and record.raw:
+        is_numbered = isinstance(record, ReadingRecord) and record.record_number is not None
+        if record.device_time is not None or is_numbered:
+            naming = record.raw[0][1]
     return sha256(identity + naming).digest()[:16]
 
 
@@ -58,9 +68,9 @@ def kind_of(record: Record) -> Kind:
     return _KINDS[type(record)]
 
 
-def as_measurement(record: Record) -> ReadingRecord | EventRecord | None:
+def as_measurement(record: Record) -> Measurement | None:
     """The record, if it is one act of measuring of a device, failed or not."""
-    if isinstance(record, ReadingRecord):
+    if isinstance(record, ReadingRecord | SeriesRecord):
         return record
     if isinstance(record, EventRecord) and record.name == FAILED and record.device is not None:
         return record
@@ -74,8 +84,15 @@ def as_clock_fact(record: Record) -> EventRecord | None:
     return None if record.device is None or record.device_time is None else record
 
 
-def user_slot(record: ReadingRecord | EventRecord) -> int | None:
+def told_time(record: Measurement) -> datetime | None:
+    """What the device's clock showed, where it says so; a stream says nothing."""
+    return None if isinstance(record, SeriesRecord) else record.device_time
+
+
+def user_slot(record: Measurement) -> int | None:
     """The device's user slot, where it says one."""
+    if isinstance(record, SeriesRecord):
+        return None
     facts = record.attributes if isinstance(record, ReadingRecord) else record.facts
     slot = facts.get(USER)
     return slot if isinstance(slot, int) else None

@@ -25,8 +25,9 @@ from backend.clock import load_clock
 from backend.config import Settings
 from backend.errors import BackendError, BrokerRefused, ConfigError, ConfigErrors, KeyUnusable
 from backend.intake import Intake
-from backend.keys import load_opening_keys, load_receipt_key
+from backend.keys import load_opening_keys
 from backend.ledger import Ledger
+from backend.renewal import Renewal
 from uplink.journal import Journal, JournalFile, Step, keep_no_journal
 from uplink.wire import FORMAT, topic
 
@@ -57,7 +58,7 @@ class Receiver:
         self._connection = 0  # messages of an earlier connection come again
         self._is_lost = False
         folder = Path(settings.keys.dir)
-        keys, receipt_key = load_opening_keys(folder), load_receipt_key(folder)
+        keys, renewal = load_opening_keys(folder), Renewal(folder)
         clock = load_clock(settings.clock)
         self._now_ms = lambda: clock.utc_ns() // 1_000_000
         self._journal = journal or _open_journal(settings, self._now_ms)
@@ -66,9 +67,10 @@ class Receiver:
         self._intake = Intake(
             self._ledger,
             keys,
-            receipt_key,
+            renewal.signer_for(()),
             self._broker.prefix,
             self._now_ms,
+            renewal=renewal,
         )
 
     def run(self) -> None:
@@ -105,9 +107,11 @@ class Receiver:
         self._journal(Step("committed", stored))
         for what, detail in reply.incidents:
             self._log.warning("incident", what=what, hub=reply.hub, detail=detail)
+        for said in (reply.signed, reply.answer):
+            if said is not None:
+                receipts = topic(self._broker.prefix, reply.hub, "receipts")
+                self._client.publish(receipts, said, QOS)
         if reply.signed is not None:
-            receipts = topic(self._broker.prefix, reply.hub, "receipts")
-            self._client.publish(receipts, reply.signed, QOS)
             self._journal(Step("published", stored))
         self._client.ack(message.mid, message.qos)
         self._journal(Step("acknowledged"))

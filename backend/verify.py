@@ -15,6 +15,7 @@ from sqlalchemy import Connection, func, select
 from backend import ledger
 from backend.epochs import Epoch, Opener, make_epoch
 from backend.evidence import find_fault
+from backend.membership import load_sign_keys
 from backend.naming import Name, as_measurement, identity_bytes, kind_of, reading_id
 from drivers.spi import Driver
 from uplink.errors import SealError, UnknownKind, WireError
@@ -70,10 +71,11 @@ class Verifier:
         last_known: dict[tuple[str, bytes], int] = {}
         stored: dict[tuple[str, bytes], list[int]] = {}
         epochs = self._connection.execute(
-            select(ledger.epoch, ledger.hub.c.sign_key)
-            .join(ledger.hub)
-            .order_by(ledger.epoch.c.hub, ledger.epoch.c.id)
+            select(ledger.epoch).order_by(ledger.epoch.c.hub, ledger.epoch.c.id)
         ).all()
+        sign_keys = {
+            hub: load_sign_keys(self._connection, hub) for hub in {row.hub for row in epochs}
+        }
         for row in epochs:
             if row.previous_kid is not None:
                 last_known[row.hub, row.previous_kid] = row.previous_last
@@ -82,7 +84,7 @@ class Verifier:
             stored[row.hub, row.kid] = [sequence for sequence, _, _ in rows]
             self._found.records += len(rows)
             try:
-                opened = self._opener.open(row.key_record, row.sign_key)
+                opened = self._opener.open(row.key_record, sign_keys[row.hub])
             except (SealError, WireError) as error:
                 self._found.unopenable += len(rows)
                 self._found.problems.append(f"{where}: {error}")

@@ -6,7 +6,9 @@ DriverError
 └── LinkError         the way to the device; itself: it refused one operation
     ├── LinkLost      it went away
     ├── LinkTimeout   it stayed silent
-    └── PairingRefused
+    ├── LinkFlooded   more came than the line can carry
+    ├── PairingRefused
+    └── PortUnusable  the serial port cannot be opened
 """
 
 from __future__ import annotations
@@ -82,6 +84,31 @@ class LinkTimeout(LinkError):
     def __init__(self, device: str, seconds: float) -> None:
         super().__init__(device, f"no answer within {seconds:g} s")
         self.seconds = seconds
+
+
+class LinkFlooded(LinkError):
+    """More bytes come over a serial line than it can carry: this is not the device, or noise."""
+
+    link_stands = False
+    hint = "Check the cable, and that port and driver in the settings are those of the device."
+
+    def __init__(self, device: str) -> None:
+        super().__init__(device, "more bytes came than its line can carry")
+
+
+class PortUnusable(LinkError):
+    """A serial port is there and cannot be used, for `reason`."""
+
+    link_stands = False
+    retry = Retry.TECHNICIAN
+    hint = (
+        "Stop what else uses the port, give the hub's user the group dialout, "
+        "or name `usb_serial` where two cables are alike."
+    )
+
+    def __init__(self, device: str, reason: str) -> None:
+        super().__init__(device, f"its port cannot be used ({reason})")
+        self.reason = reason
 
 
 class PairingRefused(LinkError):

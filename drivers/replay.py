@@ -1,21 +1,32 @@
-"""Frames run through a driver again: no radio, no event loop, no clock, nothing written."""
+"""Frames run through a driver again: no radio, no port, no event loop, nothing written."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from datetime import datetime
 
-from drivers.spi import ClockSet, Driver, Frame, Item
+from drivers.spi import RX, Chunk, ClockSet, Driver, Frame, Item
+
+Write = Callable[[str, bytes], None]
 
 
-def replay(driver: Driver, name: str, frames: Iterable[Frame]) -> Iterator[Item]:
+def replay(
+    driver: Driver,
+    name: str,
+    frames: Iterable[Frame],
+    *,
+    on_write: Write = lambda _source, _value: None,
+    now: datetime | None = None,
+) -> Iterator[Item]:
     """What `driver` makes of `frames` from a device called `name`, as in one session.
 
     The link offers the characteristics of `frames` and nothing else, and drops what is written: no
     clock is set. A characteristic that is read has one value a session, so sessions follow one
-    another until no frame is left that the driver wants.
+    another until no frame is left that the driver wants. Over a serial line the frames are chunks,
+    which come at one instant. `on_write` is told what was written, `now` is the time at the site.
     """
-    link = _Link(name, list(frames))
+    make = _SerialLink if driver.info.transport == "serial" else _GattLink
+    link = make(name, list(frames), on_write, now)
     wanted = True
     while link.frames and wanted:
         before = len(link.frames)
@@ -38,10 +49,19 @@ def _play(session: AsyncIterator[Item]) -> Iterator[Item]:
 
 
 class _Link:
-    def __init__(self, name: str, frames: list[Frame]) -> None:
+    def __init__(
+        self, name: str, frames: list[Frame], on_write: Write, now: datetime | None
+    ) -> None:
         self.name = name
         self.frames = frames
+        self._on_write = on_write
+        self._now = now
 
+    def local_time(self) -> datetime | None:
+        return self._now
+
+
+class _GattLink(_Link):
     def offers(self, characteristic: str) -> bool:
         return any(frame.source == characteristic for frame in self.frames)
 
@@ -50,12 +70,19 @@ class _Link:
         return self.frames.pop(index).data
 
     async def write(self, characteristic: str, value: bytes) -> None:
-        pass
+        self._on_write(characteristic, value)
 
     async def subscribe(self, *characteristics: str) -> AsyncIterator[Frame]:
         for frame in [f for f in self.frames if f.source in characteristics]:
             self.frames.remove(frame)
             yield frame
 
-    def local_time(self) -> datetime | None:
-        return None
+
+class _SerialLink(_Link):
+    async def receive(self) -> AsyncIterator[Chunk]:
+        frames, self.frames = self.frames, []
+        for frame in frames:
+            yield Chunk(frame.data, 0)
+
+    async def write(self, command: bytes) -> None:
+        self._on_write(RX, command)

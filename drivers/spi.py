@@ -1,9 +1,9 @@
-"""Everything a driver may import, ours or a third party's.
+"""Everything a driver may import, ours or a third party's; docs/drivers.md shows how.
 
 A driver describes itself (`DriverInfo`) and turns a lent link into items by one async generator,
 `session`. Each `yield` comes back when the gateway has done with the item what its kind asks for:
-a `Reading` and a `ClockRead` are on flash by then, so a step that destroys evidence (deleting a
-record, setting a clock) belongs after the `yield`.
+a `Reading`, a `Series` and a `ClockRead` are on flash by then, so a step that destroys evidence
+(deleting a record, setting a clock) belongs after the `yield`.
 """
 
 from __future__ import annotations
@@ -13,18 +13,55 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import IntEnum, StrEnum
-from typing import ClassVar, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
-from drivers.errors import DecodeError
+from drivers.errors import DecodeError, LinkError
+from drivers.reader import Reader, Special
+
+__all__ = [
+    "RX",
+    "Battery",
+    "Channel",
+    "Chunk",
+    "ClockRead",
+    "ClockSet",
+    "DecodeError",
+    "DeviceInformation",
+    "Driver",
+    "DriverInfo",
+    "Frame",
+    "GattLink",
+    "Item",
+    "Line",
+    "LinkError",
+    "Metric",
+    "Observation",
+    "Origin",
+    "Reader",
+    "Reading",
+    "Run",
+    "SerialLink",
+    "Series",
+    "Special",
+    "Undecodable",
+    "Unit",
+]
+
+RX = "rx"
+"""The source of a frame that came over a serial line."""
 
 
 class Metric(IntEnum):
     """What was observed: `MDC_*` reference id and context-free code (ISO/IEEE 11073-10101)."""
 
+    MDC_PULS_OXIM_PULS_RATE = 149530
     MDC_PULS_RATE_NON_INV = 149546
     MDC_PRESS_BLD_NONINV_SYS = 150021
     MDC_PRESS_BLD_NONINV_DIA = 150022
     MDC_PRESS_BLD_NONINV_MEAN = 150023
+    MDC_TEMP_BODY = 150364
+    MDC_PULS_OXIM_PLETH = 150452
+    MDC_PULS_OXIM_SAT_O2 = 150456
 
 
 class Unit(StrEnum):
@@ -33,6 +70,9 @@ class Unit(StrEnum):
     MMHG = "mm[Hg]"
     KPA = "kPa"
     PER_MINUTE = "/min"
+    PERCENT = "%"
+    CELSIUS = "Cel"
+    ONE = "1"
 
 
 class Origin(StrEnum):
@@ -44,7 +84,7 @@ class Origin(StrEnum):
 
 
 class Frame(NamedTuple):
-    """Bytes as they came, and the characteristic that sent them: `2A35` or a UUID in lower case."""
+    """Bytes as they came, and what sent them: `2A35`, a UUID in lower case, or `RX`."""
 
     source: str
     data: bytes
@@ -80,6 +120,45 @@ class Reading:
     attributes: Mapping[str, int | str | Mapping[str, str]] = field(
         default_factory=dict, repr=False
     )
+
+
+class Run(NamedTuple):
+    """A value that came `length` times in a row; None where the frames say that there is none."""
+
+    value: Decimal | None
+    length: int
+
+    def __repr__(self) -> str:
+        return f"Run(length={self.length})"
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """One metric of a stretch, value for value as sent: nothing averaged, filtered or left out."""
+
+    metric: Metric
+    unit: Unit
+    runs: tuple[Run, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """A stretch of a stream: `count` frames, sent live and evenly, `rate` of them a second.
+
+    `raw` holds the frames one behind the other. Of each channel and each attribute the lengths of
+    the runs add up to `count`; attributes are what is no measurement, a flag as 0 and 1.
+    `began_ms` and `ended_ms` are `Chunk.at_ms` of the first and the last frame. `failed` marks a
+    stretch in which nothing was measured: it is counted and not recorded.
+    """
+
+    channels: tuple[Channel, ...] = field(repr=False)
+    raw: Frame = field(repr=False)
+    count: int
+    rate: Decimal
+    began_ms: int
+    ended_ms: int
+    attributes: Mapping[str, tuple[tuple[int, int], ...]] = field(default_factory=dict, repr=False)
+    failed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +203,7 @@ class Undecodable:
     raw: tuple[Frame, ...] = field(repr=False)
 
 
-Item = Reading | ClockRead | ClockSet | Battery | DeviceInformation | Undecodable
+Item = Reading | Series | ClockRead | ClockSet | Battery | DeviceInformation | Undecodable
 
 
 class GattLink(Protocol):
@@ -154,13 +233,58 @@ class GattLink(Protocol):
         """Naive time at the hub's site, to set a clock by; None while the hub's is not trusted."""
 
 
+class Chunk(NamedTuple):
+    """Bytes of a serial line as they came, cut anywhere, and when: BOOTTIME of the hub in ms.
+
+    An empty one tells that the line has fallen silent.
+    """
+
+    data: bytes
+    at_ms: int
+
+    def __repr__(self) -> str:
+        return f"Chunk({len(self.data)} bytes)"
+
+
+class SerialLink(Protocol):
+    """An open serial port, lent to a driver for one session."""
+
+    @property
+    def name(self) -> str:
+        """The device's name in the settings."""
+
+    def receive(self) -> AsyncIterator[Chunk]:
+        """Bytes as they come, until the device is unplugged.
+
+        Raises LinkError where more comes than the line can carry.
+        """
+
+    async def write(self, command: bytes) -> None:
+        """Send what begins as one of the driver's `commands`. Raises LinkError."""
+
+    def local_time(self) -> datetime | None:
+        """Naive time at the hub's site, to set a clock by; None while the hub's is not trusted."""
+
+
+class Line(NamedTuple):
+    """How a serial line is set: parity "N", "E" or "O"; whether the device needs DTR and RTS."""
+
+    baud: int
+    bytesize: int = 8
+    parity: str = "N"
+    stopbits: int = 1
+    dtr: bool = True
+    rts: bool = True
+
+
 @dataclass(frozen=True, slots=True)
 class DriverInfo:
     """What a driver is for.
 
-    `match` are advertised service UUIDs, `names` prefixes of the advertised name. The first of
-    `characteristics` is the one that measures. `writes` is the allow-list of those the driver may
-    write.
+    Over "ble" `match` are advertised service UUIDs, `names` prefixes of the advertised name, the
+    first of `characteristics` is the one that measures, and `writes` is the allow-list of those the
+    driver may write. Over "serial" there is a `line`, and `commands` is the allow-list of what the
+    driver may write: how each command begins, at least one byte.
     """
 
     id: str
@@ -168,9 +292,11 @@ class DriverInfo:
     transport: str
     match: tuple[str, ...]
     metrics: tuple[Metric, ...]
-    characteristics: tuple[str, ...]
+    characteristics: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()
+    line: Line | None = None
+    commands: tuple[bytes, ...] = ()
 
 
 class Driver(Protocol):
@@ -178,5 +304,8 @@ class Driver(Protocol):
 
     info: ClassVar[DriverInfo]
 
-    def session(self, link: GattLink) -> AsyncIterator[Item]:
-        """Items in the order the device gives them; ends when the device has no more."""
+    def session(self, link: Any) -> AsyncIterator[Item]:
+        """Items in the order the device gives them; ends when the device has no more.
+
+        The link is a GattLink or a SerialLink, as `info.transport` says.
+        """

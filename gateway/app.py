@@ -6,7 +6,6 @@ import asyncio
 import signal
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from gateway.links.radio import load_radio
 from gateway.notify import Notifier
 from gateway.recorder import Recorder
 from gateway.registry import load_drivers
+from gateway.renewal import Renewal
 from gateway.sessions import Sessions
 from gateway.settings import Settings
 from uplink.errors import OutboxFull
@@ -30,8 +30,9 @@ from uplink.forwarder import Forwarder, Route
 from uplink.journal import Journal, keep_no_journal
 from uplink.mqtt import Broker, tls_context
 from uplink.outbox import Loss, Outbox
-from uplink.records import EventRecord
-from uplink.seal import open_epoch
+from uplink.records import EpochStart, EventRecord
+from uplink.seal import Epoch, open_epoch
+from uplink.statements import Previous
 
 UPKEEP_S = 60.0
 
@@ -52,7 +53,7 @@ async def run(
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
-    credentials = load_credentials(settings.credentials)
+    installed = load_credentials(settings.credentials)
     clock = load_clock(settings.clock.source, settings.clock.options)
     devices = enrol(settings.devices, load_drivers())
     radio = load_radio(settings.radio)
@@ -61,22 +62,37 @@ async def run(
     async with AsyncExitStack() as stack:
         outbox = await _open_outbox(settings, journal)
         stack.push_async_callback(outbox.close)
+        renewal = Renewal(
+            installed,
+            settings.hub.id,
+            Path(settings.hub.state),
+            settings.hub.suite,
+            now_ms=lambda: read_moment(clock).utc_ms,
+        )
         forwarder = Forwarder(
             outbox,
-            _describe_route(settings, credentials, software),
+            _describe_route(settings, installed, software),
             journal=journal,
+            renewal=renewal,
         )
+
+        def open_next(start: EpochStart, previous: Previous | None) -> tuple[Epoch, bytes]:
+            signer, sealing_key = renewal.credentials.signer, renewal.sealing_key
+            return open_epoch(settings.hub.id, signer, sealing_key, start, previous)
+
         recorder = Recorder(
             outbox,
             clock,
-            partial(open_epoch, settings.hub.id, credentials.signer, credentials.sealing_key),
+            open_next,
             software=software,
             journal=journal,
             on_commit=forwarder.new_rows,
         )
         stack.push_async_callback(recorder.close)
         station = Station(radio, clock, settings.site_zone, settings.radio.quiet_s)
-        central = Central(station, [Sessions(device, recorder, journal) for device in devices])
+        sessions = [Sessions(device, recorder, journal) for device in devices]
+        central = Central(station, [each for each in sessions if not each.device.socket])
+        wired = [each for each in sessions if each.device.socket]
 
         async def announce() -> None:
             await central.settled.wait()
@@ -92,6 +108,7 @@ async def run(
                 _keep_up(recorder, losses),
                 notifier.watch(),
                 announce(),
+                *([_serve_ports(clock, settings, wired)] if wired else []),
             )
             running = [tasks.create_task(each) for each in work]
             await stop.wait()
@@ -113,6 +130,13 @@ async def _open_outbox(settings: Settings, journal: Journal) -> Outbox:
     for loss in outbox.losses:
         log.error("storage-loss", **loss._asdict())
     return outbox
+
+
+async def _serve_ports(clock: Clock, settings: Settings, wired: list[Sessions]) -> None:
+    from gateway.links.serial import Ports  # noqa: PLC0415  most hubs have no serial device
+    from gateway.links.serial_link import Bench  # noqa: PLC0415  the same
+
+    await Ports(Bench(clock, settings.site_zone), wired).run()
 
 
 def _describe_route(settings: Settings, credentials: Credentials, software: str) -> Route:

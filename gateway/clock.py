@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import time
 from collections.abc import Mapping
+from datetime import UTC, datetime, tzinfo
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, cast
@@ -48,6 +49,14 @@ class Moment(NamedTuple):
 def read_moment(clock: Clock) -> Moment:
     """The present instant."""
     return Moment(clock.boottime_ns() // 1_000_000, clock.utc_ns() // 1_000_000, clock.quality())
+
+
+def site_time(clock: Clock, zone: tzinfo) -> datetime | None:
+    """Naive time in `zone`; None while UTC is not synchronised."""
+    if not clock.quality():
+        return None
+    now = datetime.fromtimestamp(clock.utc_ns() / 1e9, UTC)
+    return now.astimezone(zone).replace(tzinfo=None)
 
 
 class Timex(ctypes.Structure):

@@ -95,12 +95,22 @@ def _find_clashes(settings: Settings) -> Iterator[ConfigError]:
         yield ConfigError("hub.site_zone", found, 'a zone of tzdata, such as "America/New_York"')
     names = Counter(device.name for device in settings.devices)
     addresses = Counter(device.address.upper() for device in settings.devices)
+    sockets = Counter((d.port, d.usb, d.usb_serial) for d in settings.devices)
     for index, device in enumerate(settings.devices):
         path = f"devices[{index}]"
         if names[device.name] > 1:
             yield ConfigError(f"{path}.name", _describe(device.name), "a name of its own")
-        if addresses[device.address.upper()] > 1:
+        places = [name for name in ("address", "port", "usb") if getattr(device, name)]
+        if len(places) != 1:
+            found = " and ".join(places) or "nothing that finds the device"
+            yield ConfigError(path, found, "one of address, port and usb")
+        elif device.usb_serial and not device.usb:
+            yield ConfigError(f"{path}.usb_serial", places[0], "usb beside it")
+        elif device.address and addresses[device.address.upper()] > 1:
             yield ConfigError(f"{path}.address", _describe(device.address), "one device for it")
+        elif not device.address and sockets[device.port, device.usb, device.usb_serial] > 1:
+            found = _describe(device.port or device.usb)
+            yield ConfigError(f"{path}.{places[0]}", found, "one device for it")
         identity = (device.maker, device.model, device.serial)
         if bool(device.id) == any(identity) or (any(identity) and not all(identity)):
             named = [name for name in ("maker", "model", "serial", "id") if getattr(device, name)]

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from gateway.errors import ConfigError, ConfigErrors
 from uplink.errors import SealError
-from uplink.keys import SealingKey, Signer
+from uplink.keys import X25519, X_WING, SealingKey, Signer
 
 SIGN_KEY = "hub.sign.key"
 TLS_KEY = "hub.tls.key"
@@ -19,9 +19,17 @@ TLS_CERTIFICATE = "hub.tls.crt"
 BROKER_CA = "broker.ca.crt"
 SEALING_KEYS = "backend.hpke.pub"
 RECEIPT_KEYS = "backend.receipt.pub"
+TOLD_AT = "office.time"
+NEXT = ".next"
+"""The ending of a key that was made to follow the present one, until the office's answer to it."""
 
+SUITES = {"x-wing": X_WING, "x25519": X25519}
 ED25519_BYTES = 32
 REQUEST = "Run `vitalpost provision request` and have the office enrol this hub."
+NO_SUITE = (
+    "Have the office make a key of this suite (`vitalpost-backend keygen DIR --add hpke --suite …`)"
+    " and install its answer to this hub's request, or take a suite that it has."
+)
 INSTALL = "Run `vitalpost provision install` with the office's answer to this hub's request."
 
 T = TypeVar("T")
@@ -32,11 +40,26 @@ class Credentials:
     """What the hub signs with, seals to and believes; TLS reads its own files."""
 
     signer: Signer
-    sealing_key: SealingKey
+    sealing_keys: tuple[SealingKey, ...]
     receipt_keys: tuple[bytes, ...]
     tls_key: Path
     tls_certificate: Path
     broker_ca: Path
+    told_ms: int
+    """The office's time of its answer."""
+
+    def sealing_key(self, suite: str) -> SealingKey:
+        """The key to seal to: the first of its suite, as a key before it follows during a change.
+
+        Raises ConfigErrors where the office has given none.
+        """
+        for key in self.sealing_keys:
+            if key.suite == SUITES[suite]:
+                return key
+        numbers = {key.suite for key in self.sealing_keys}
+        names = ", ".join(name for name, number in SUITES.items() if number in numbers)
+        wanted = f"a suite of which the office has given a key: {names}"
+        raise ConfigErrors([ConfigError("hub.suite", repr(suite), wanted, NO_SUITE)])
 
 
 def load_credentials(folder: Path) -> Credentials:
@@ -66,6 +89,7 @@ def load_credentials(folder: Path) -> Credentials:
         "lines of an Ed25519 key in base64, 32 bytes each",
         INSTALL,
     )
+    told_ms = take(TOLD_AT, _parse_told_at, "UTC in ms since 1970", INSTALL)
     take(TLS_KEY, _find_pem, "a private key in PEM", REQUEST)
     take(TLS_CERTIFICATE, _find_pem, "the hub's certificate in PEM", INSTALL)
     take(BROKER_CA, _find_pem, "the broker's authority in PEM", INSTALL)
@@ -73,9 +97,15 @@ def load_credentials(folder: Path) -> Credentials:
         faults += _check_tls(folder)
     if faults or not (signer and sealing_keys and receipt_keys):
         raise ConfigErrors(faults)
-    # The first line is the key to seal to: during a change of keys the old one follows.
-    paths = (folder / name for name in (TLS_KEY, TLS_CERTIFICATE, BROKER_CA))
-    return Credentials(signer, sealing_keys[0], receipt_keys, *paths)
+    return Credentials(
+        signer,
+        tuple(sealing_keys),
+        receipt_keys,
+        folder / TLS_KEY,
+        folder / TLS_CERTIFICATE,
+        folder / BROKER_CA,
+        told_ms or 0,
+    )
 
 
 def parse_sealing_keys(text: str) -> list[SealingKey]:
@@ -96,6 +126,12 @@ def parse_receipt_keys(text: str) -> tuple[bytes, ...]:
     if sizes != {ED25519_BYTES}:
         raise ValueError(f"keys of {sorted(sizes)} bytes" if keys else "no key")
     return keys
+
+
+def _parse_told_at(text: str) -> int:
+    if not text.strip().isdecimal():
+        raise ValueError("no number")
+    return int(text)
 
 
 def _find_pem(text: str) -> str:

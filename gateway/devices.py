@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from drivers.spi import DeviceInformation, Driver
 from gateway.errors import ConfigError, ConfigErrors
@@ -11,6 +12,20 @@ from gateway.settings import DeviceSettings
 
 Identity = tuple[str, str, str] | bytes
 """Maker, model and serial, the same on every hub; or 16 random bytes given at enrolment."""
+
+PLACES = {"ble": ("address",), "serial": ("port", "usb")}
+"""Which settings say where the device of a driver is, by the driver's transport."""
+
+
+class Socket(NamedTuple):
+    """Where a serial device is plugged in: at the path `port`, or by the id of its USB cable."""
+
+    port: str = ""
+    usb: str = ""
+    usb_serial: str = ""
+
+    def __repr__(self) -> str:
+        return "Socket(by path)" if self.port else f"Socket({self.usb})"
 
 
 @dataclass(slots=True)
@@ -24,6 +39,7 @@ class Device:
     is_bonded: bool
     information: DeviceInformation = field(default_factory=DeviceInformation)
     battery: int | None = None
+    socket: Socket | None = None
 
     @property
     def serial(self) -> str:
@@ -39,6 +55,12 @@ def enrol(settings: Sequence[DeviceSettings], drivers: Mapping[str, Driver]) -> 
         for index, entry in enumerate(settings)
         if entry.driver not in drivers
     ]
+    faults += [
+        fault
+        for index, entry in enumerate(settings)
+        if entry.driver in drivers
+        for fault in _misplaced(f"devices[{index}]", entry, drivers[entry.driver])
+    ]
     if faults:
         raise ConfigErrors(faults)
     return [
@@ -50,6 +72,17 @@ def enrol(settings: Sequence[DeviceSettings], drivers: Mapping[str, Driver]) -> 
             else (entry.maker, entry.model, entry.serial),
             driver=drivers[entry.driver],
             is_bonded=entry.bond,
+            socket=None if entry.address else Socket(entry.port, entry.usb, entry.usb_serial),
         )
         for entry in settings
     ]
+
+
+def _misplaced(path: str, entry: DeviceSettings, driver: Driver) -> Iterator[ConfigError]:
+    """A device that is looked for in another way than its driver speaks."""
+    transport = driver.info.transport
+    wanted = PLACES.get(transport, ())
+    for name in ("address", "port", "usb"):
+        if getattr(entry, name) and name not in wanted:
+            found = f"{name} of a device over {transport}"
+            yield ConfigError(f"{path}.{name}", found, " or ".join(wanted) or "another driver")

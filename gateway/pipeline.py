@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 
 from drivers.spi import (
@@ -13,6 +14,7 @@ from drivers.spi import (
     Item,
     Origin,
     Reading,
+    Series,
     Undecodable,
 )
 from gateway.devices import Device
@@ -23,21 +25,30 @@ from gateway.recorder import Recorder
 from uplink.errors import WireError
 from uplink.fields import Attributes
 from uplink.journal import Journal, Step
-from uplink.records import EventRecord, ObservationFact, ReadingRecord
+from uplink.records import (
+    ChannelFact,
+    EventRecord,
+    ObservationFact,
+    ReadingRecord,
+    SeriesRecord,
+)
 
 CLOCK_EVENTS = ("clock-read", "clock-set")  # what was asked of a clock has two instants
+EVENT_BYTES = 16 * 1024  # of frames that no other record holds; an event has room to spare
 ORIGINS = {Origin.UNKNOWN: 0, Origin.LIVE: 1, Origin.STORED: 2}
 
 
 class Pipeline:
     """The items of one session on their way to the recorder.
 
-    Readings, clock reads and undecodable frames are on flash when `take` returns. The rest, which
-    is no evidence by itself, waits for the next of them or for `finish`: each commit wears flash.
+    Readings, series, clock reads and undecodable frames are on flash when `take` returns. The rest,
+    which is no evidence by itself, waits for the next of them or for `finish`: each commit wears
+    flash. A series without a value is no measurement: it is counted in `empty`.
     """
 
     def __init__(self, device: Device, link: Link, recorder: Recorder, journal: Journal) -> None:
         self.readings = 0
+        self.empty = 0
         self._device = device
         self._link = link
         self._recorder = recorder
@@ -52,6 +63,11 @@ class Pipeline:
             case Reading():
                 self._journal(Step("captured"))
                 await self._take_reading(item)
+            case Series(failed=True):
+                self.empty += 1
+            case Series():
+                self._journal(Step("captured"))
+                await self._keep(self._draft_series(item), (item.raw,))
             case ClockRead(device_time, raw):
                 await self._commit(self._draft_event("clock-read", (raw,), {}, device_time))
             case ClockSet(device_time, raw):
@@ -78,12 +94,16 @@ class Pipeline:
             )
         else:
             draft = self._draft_reading(reading)
+        await self._keep(draft, reading.raw)
+
+    async def _keep(self, draft: Draft, raw: tuple[Frame, ...]) -> None:
         try:
             await self._commit(draft)
         except WireError as error:
             # A driver made of it what no record can hold; the evidence must not go with it.
             facts = {"what": error.what}
-            await self._commit(self._draft_event("frame-undecodable", reading.raw, facts))
+            for part in _fit(raw):
+                await self._commit(self._draft_event("frame-undecodable", part, facts))
         self.readings += 1
 
     def _recognise(self, information: DeviceInformation) -> None:
@@ -136,6 +156,31 @@ class Pipeline:
 
         return draft
 
+    def _draft_series(self, series: Series) -> Draft:
+        # The link has stamped what came last; UTC is told as it was believed then.
+        last = self._link.exchange(series.raw.source).answered
+        ago_ms = last.boottime_ms - series.began_ms
+        began = last._replace(boottime_ms=series.began_ms, utc_ms=last.utc_ms - ago_ms)
+        security = self._link.security
+
+        def draft(place: Place) -> SeriesRecord:
+            return SeriesRecord(
+                place.stamp(began),
+                place.device,
+                raw=(series.raw.source, series.raw.data),
+                channels=tuple(
+                    ChannelFact(int(of.metric), str(of.unit), of.runs) for of in series.channels
+                ),
+                count=series.count,
+                rate=series.rate,
+                duration_ms=max(0, series.ended_ms - series.began_ms),
+                origin=ORIGINS[Origin.LIVE],
+                link=security,
+                attributes=series.attributes,
+            )
+
+        return draft
+
     def _draft_event(
         self,
         name: str,
@@ -158,3 +203,13 @@ class Pipeline:
             )
 
         return draft
+
+
+def _fit(raw: tuple[Frame, ...]) -> Iterator[tuple[Frame, ...]]:
+    """The frames, in as many events as hold them."""
+    if sum(len(frame.data) for frame in raw) <= EVENT_BYTES:
+        yield raw
+        return
+    for source, data in raw:
+        for at in range(0, len(data), EVENT_BYTES):
+            yield (Frame(source, data[at : at + EVENT_BYTES]),)

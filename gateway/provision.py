@@ -8,30 +8,39 @@ from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
-from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from gateway import credentials
+from gateway.certificates import (
+    as_der,
+    csr_as_pem,
+    find_fault,
+    load_tls_key,
+    make_csr,
+    make_tls_key,
+)
 from gateway.errors import AnswerRefused, ConfigError
 from uplink.errors import SealError
 from uplink.keys import SealingKey, Signer
 
 FORMAT = 1
 PROOF = b"vitalpost enrol 1\0"
+RENEWAL = b"vitalpost renew 1\0"
 PRIVATE = 0o600
 
 
 class Request(msgspec.Struct, frozen=True):
-    """What the office needs to enrol a hub; `proof` is signed by `sign_key` over hub and csr."""
+    """What the office needs to enrol a hub; `proof` is signed by `sign_key` over hub and csr.
+
+    A hub that is enrolled proves a new `sign_key` by its former one as well.
+    """
 
     format: int
     hub: str
     csr: str
     sign_key: bytes
     proof: bytes
+    former_key: bytes = b""
+    former_proof: bytes = b""
 
 
 class HpkeKey(msgspec.Struct, frozen=True):
@@ -50,29 +59,42 @@ class Answer(msgspec.Struct, frozen=True):
     broker_ca: str
     hpke: list[HpkeKey]
     receipt: list[bytes]
+    utc_ms: int = 0
+    sign_key: bytes = b""
 
 
-def make_request(folder: Path, hub: str) -> Request:
-    """The request of the hub whose keys lie in `folder`; makes those that are missing."""
+def make_request(folder: Path, hub: str, *, renew: bool = False) -> Request:
+    """The request of the hub whose keys lie in `folder`; makes those that are missing.
+
+    With `renew` it asks for new keys, made beside the present ones, which vouch for them: the hub
+    goes on with those it has until the office's answer is installed.
+    """
+    ending = credentials.NEXT if renew else ""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        sign_key = Signer.from_text(
-            _read_or_make(folder / credentials.SIGN_KEY, lambda: Signer.generate().to_text())
+        present = _find_or_make_sign_key(folder / credentials.SIGN_KEY)
+        sign_key = _find_or_make_sign_key(folder / f"{credentials.SIGN_KEY}{ending}")
+        tls_key = load_tls_key(
+            _read_or_make(folder / f"{credentials.TLS_KEY}{ending}", make_tls_key)
         )
-        tls_key = _load_tls_key(_read_or_make(folder / credentials.TLS_KEY, _make_tls_key))
     except (OSError, SealError, ValueError) as error:
         hint = "Run it as root; a damaged key is made anew once its file is moved away."
         found = getattr(error, "strerror", None) or str(error)
         raise ConfigError(str(folder), found, "a folder for the hub's keys", hint) from error
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, hub)])
-    request = x509.CertificateSigningRequestBuilder().subject_name(subject)
-    csr = request.sign(tls_key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
-    proof = sign_key.sign(PROOF + hub.encode() + b"\0" + csr)
-    return Request(FORMAT, hub, csr.decode(), sign_key.public(), proof)
+    csr = csr_as_pem(make_csr(hub, tls_key))
+    asked = f"{hub}\0{csr}".encode()
+    request = Request(FORMAT, hub, csr, sign_key.public(), sign_key.sign(PROOF + asked))
+    if not renew:
+        return request
+    vouched = present.sign(RENEWAL + sign_key.public() + asked)
+    return msgspec.structs.replace(request, former_key=present.public(), former_proof=vouched)
 
 
 def install_answer(folder: Path, hub: str, data: bytes) -> None:
-    """Write the credential files in the office's answer. Raises AnswerRefused: none is written."""
+    """Write the credential files in the office's answer. Raises AnswerRefused: none is written.
+
+    Keys that were made to follow the present ones take their place if the answer is to them.
+    """
     try:
         answer = msgspec.json.decode(data, type=Answer)
     except msgspec.MsgspecError as error:
@@ -83,18 +105,44 @@ def install_answer(folder: Path, hub: str, data: bytes) -> None:
         raise AnswerRefused(f"it is for hub {answer.hub}, this is {hub}")
     try:
         files = _unpack(answer)
-        tls_key = _load_tls_key((folder / credentials.TLS_KEY).read_text("utf-8"))
-        certificate = x509.load_pem_x509_certificate(answer.certificate.encode())
+        names = [_find_tls_key(folder, hub, answer), _find_sign_key(folder, answer)]
     except (OSError, SealError, ValueError) as error:
         raise AnswerRefused(str(error)) from error
-    if certificate.public_key() != tls_key.public_key():
-        raise AnswerRefused("its certificate is for another key than this hub's")
     try:
         for name, text in files.items():
             _replace(folder / name, text)
+        for name in names:
+            if name.endswith(credentials.NEXT):
+                (folder / name).replace(folder / name.removesuffix(credentials.NEXT))
     except OSError as error:
         found, wanted = error.strerror or str(error), "a folder for the hub's keys"
         raise ConfigError(str(folder), found, wanted, "Run it as root.") from error
+
+
+def _find_tls_key(folder: Path, hub: str, answer: Answer) -> str:
+    """The name of the TLS key, present or next, that the answer's certificate is for."""
+    certificate = as_der(answer.certificate)[0]
+    faults = []
+    for name in _present_and_next(folder, credentials.TLS_KEY):
+        fault = find_fault(certificate, hub, load_tls_key((folder / name).read_text("utf-8")))
+        if not fault:
+            return name
+        faults.append(fault)
+    raise ValueError(faults[0])
+
+
+def _find_sign_key(folder: Path, answer: Answer) -> str:
+    """The name of the signing key, present or next, by which the office knows this hub."""
+    for name in _present_and_next(folder, credentials.SIGN_KEY):
+        key = Signer.from_text((folder / name).read_text("utf-8"))
+        if answer.sign_key in {b"", key.public()}:
+            return name
+    raise ValueError("it knows this hub by another signing key")
+
+
+def _present_and_next(folder: Path, name: str) -> list[str]:
+    following = f"{name}{credentials.NEXT}"
+    return [name, following] if (folder / following).exists() else [name]
 
 
 def _unpack(answer: Answer) -> dict[str, str]:
@@ -103,13 +151,18 @@ def _unpack(answer: Answer) -> dict[str, str]:
     receipt = "".join(f"{b64encode(key).decode()}\n" for key in answer.receipt)
     credentials.parse_sealing_keys(hpke)
     credentials.parse_receipt_keys(receipt)
-    x509.load_pem_x509_certificates(answer.broker_ca.encode())
+    as_der(answer.broker_ca)
     return {
         credentials.SEALING_KEYS: hpke,
         credentials.RECEIPT_KEYS: receipt,
         credentials.BROKER_CA: answer.broker_ca,
         credentials.TLS_CERTIFICATE: answer.certificate,
+        credentials.TOLD_AT: f"{answer.utc_ms}\n",
     }
+
+
+def _find_or_make_sign_key(path: Path) -> Signer:
+    return Signer.from_text(_read_or_make(path, lambda: Signer.generate().to_text()))
 
 
 def _read_or_make(path: Path, make: Callable[[], str]) -> str:
@@ -131,22 +184,3 @@ def _write(path: Path, text: str, how: int) -> None:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _make_tls_key() -> str:
-    key = ec.generate_private_key(ec.SECP256R1())
-    return key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    ).decode()
-
-
-def _load_tls_key(text: str) -> ec.EllipticCurvePrivateKey:
-    try:
-        key = serialization.load_pem_private_key(text.encode(), None)
-    except (TypeError, UnsupportedAlgorithm) as error:
-        raise ValueError("the TLS key cannot be used") from error
-    if not isinstance(key, ec.EllipticCurvePrivateKey):
-        raise ValueError("the TLS key is not on an elliptic curve")  # noqa: TRY004  outside input
-    return key

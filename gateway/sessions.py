@@ -9,7 +9,14 @@ from typing import cast
 
 import structlog
 
-from drivers.errors import DriverError, LinkLost, LinkTimeout, PairingRefused
+from drivers.errors import (
+    DriverError,
+    LinkFlooded,
+    LinkLost,
+    LinkTimeout,
+    PairingRefused,
+    PortUnusable,
+)
 from drivers.spi import Item
 from gateway.devices import Device
 from gateway.errors import DeviceMismatch
@@ -22,12 +29,15 @@ from uplink.journal import Journal
 FIRST_DELAY_S = 1.0
 LONGEST_DELAY_S = 60.0
 
+AWAY = "device-away"
 FAILURES: tuple[tuple[type[Exception], str], ...] = (
     (DeviceMismatch, "device-mismatch"),
     (OutboxFull, "outbox-full"),
     (PairingRefused, "pairing-refused"),
-    (LinkLost, "device-away"),
-    (LinkTimeout, "device-away"),
+    (LinkLost, AWAY),
+    (LinkTimeout, AWAY),
+    (LinkFlooded, "device-floods"),
+    (PortUnusable, "port-unusable"),
     (DriverError, "device-refuses"),
     (Exception, "session-crashed"),
 )
@@ -56,23 +66,35 @@ class Sessions:
         self._is_busy = True
         return True
 
+    def note_away(self) -> None:
+        """Say once that the device is not there."""
+        if AWAY not in self._told:
+            self._told.add(AWAY)
+            log.warning(AWAY, device=self.device.name, hint=DriverError.hint)
+
+    def note_present(self) -> None:
+        """Say that the device is there, where it was said that it is not."""
+        if AWAY in self._told:
+            self._told.remove(AWAY)
+            log.info("device-back", device=self.device.name)
+
     async def hold(self, connection: Connection) -> None:
         """Hold the session. Raises only what broke the outbox: then nothing may go on."""
         try:
             # Before the device is asked: BlueZ confirms what we then could not keep.
             await self._recorder.check_room()
             async with connection as link:
-                readings = await self._run_driver(link)
+                pipeline = await self._run_driver(link)
         except Exception as error:  # the edge of a session: no device stops the hub
             if self._recorder.has_failed:
                 raise
             self._note_failure(error)
         else:
-            self._note_success(readings)
+            self._note_success(pipeline)
         finally:
             self._is_busy = False
 
-    async def _run_driver(self, link: Link) -> int:
+    async def _run_driver(self, link: Link) -> Pipeline:
         pipeline = Pipeline(self.device, link, self._recorder, self._journal)
         session = cast(AsyncGenerator[Item], self.device.driver.session(link))
         async with aclosing(session) as items:
@@ -83,7 +105,7 @@ class Sessions:
                 # Before the driver is closed: it confirms nothing while it cleans up.
                 link.close()
                 await pipeline.finish()
-        return pipeline.readings
+        return pipeline
 
     def _note_failure(self, error: Exception) -> None:
         self.failures += 1
@@ -101,12 +123,13 @@ class Sessions:
             hint=getattr(error, "hint", "Report it with the driver's name and version."),
         )
 
-    def _note_success(self, readings: int) -> None:
+    def _note_success(self, pipeline: Pipeline) -> None:
         self._delay_s = FIRST_DELAY_S
         if self._told:
             self._told.clear()
             log.info("device-back", device=self.device.name)
-        log.debug("session-ended", device=self.device.name, readings=readings)
+        counts = {"readings": pipeline.readings, "empty": pipeline.empty}
+        log.debug("session-ended", device=self.device.name, **counts)
 
 
 def _find_origin(error: Exception) -> str:

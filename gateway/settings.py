@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
 from msgspec import Meta, Struct
@@ -41,6 +41,9 @@ class HubSettings(Struct, frozen=True, forbid_unknown_fields=True):
         str,
         Meta(description="a folder in quotes; left out: systemd's, else " + DEFAULT_CREDENTIALS),
     ] = ""
+    suite: Annotated[
+        Literal["x-wing", "x25519"], Meta(description='"x-wing" or "x25519", what is sealed to')
+    ] = "x-wing"
     journal: Annotated[
         str,
         Meta(description="a file in quotes to which the hub appends each step of a record's way"),
@@ -107,7 +110,24 @@ class DeviceSettings(Struct, frozen=True, forbid_unknown_fields=True):
             pattern="^([0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}$",
             description='an address such as "F0:12:34:56:78:9A"',
         ),
-    ]
+    ] = ""
+    port: Annotated[
+        str,
+        Meta(
+            pattern="^/.{1,200}$",
+            description='a path such as "/dev/serial/by-id/usb-…", for a serial device',
+        ),
+    ] = ""
+    usb: Annotated[
+        str,
+        Meta(
+            pattern="^[0-9a-f]{4}:[0-9a-f]{4}$",
+            description='vendor and product of a USB cable, such as "0403:6001"',
+        ),
+    ] = ""
+    usb_serial: Annotated[
+        str, Meta(min_length=1, max_length=128, description="the USB cable's serial in quotes")
+    ] = ""
     maker: Annotated[str, Meta(max_length=64, description="a text in quotes")] = ""
     model: Annotated[str, Meta(max_length=64, description="a text in quotes")] = ""
     serial: Annotated[str, Meta(max_length=64, description="a text in quotes")] = ""

@@ -1,4 +1,4 @@
-"""`python -m simulator home | demo`: a virtual home, or a scripted month played on one."""
+"""`python -m simulator home | oximeter | demo`: devices, or a scripted month played on them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from simulator import home
 
 
 def main() -> int:
-    """Run one of the two; returns the exit code."""
+    """Run one of them; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m simulator", description=__doc__)
     programs = parser.add_subparsers(required=True)
 
@@ -29,6 +29,11 @@ def main() -> int:
         "--ppm", type=float, default=20, help="how much too fast the cuff's clock is"
     )
     of_home.set_defaults(run=run_home)
+
+    of_oximeter = programs.add_parser("oximeter", help="a CMS50 on a pty; commands on stdin")
+    of_oximeter.add_argument("--port", type=Path, required=True, help="a link to make; its port")
+    of_oximeter.add_argument("--seed", type=int, default=0, help="for its noise")
+    of_oximeter.set_defaults(run=run_oximeter)
 
     of_demo = programs.add_parser("demo", help="a month of a patient, with faults")
     of_demo.add_argument("--script", type=Path, help="a TOML file; else the month that is shipped")
@@ -58,6 +63,17 @@ def run_home(args: argparse.Namespace) -> int:
         asyncio.run(home.run(settings))
     except OSError as error:
         sys.exit(f"{error}. Give --clock and --log files in a folder that exists.")
+    return 0
+
+
+def run_oximeter(args: argparse.Namespace) -> int:
+    """Be an oximeter until stdin ends."""
+    from simulator import oximeter  # noqa: PLC0415  a home needs no pty
+
+    try:
+        asyncio.run(oximeter.run(args.port, args.seed))
+    except OSError as error:
+        sys.exit(f"{error}. Give --port a path in a folder that exists, where nothing lies yet.")
     return 0
 
 

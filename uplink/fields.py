@@ -49,8 +49,7 @@ def encode_observations(observations: Iterable[tuple[int, Decimal, str]]) -> lis
         if unit != unit_before:
             items.append(unit)
             unit_before = unit
-        term = metric - _SCADA
-        items.append(term if 0 <= term < _TERMS else metric)
+        items.append(to_term(metric))
         items.append(int(value) if value.as_tuple().exponent == 0 else value)
     return items
 
@@ -63,9 +62,21 @@ def decode_observations(value: object) -> Iterator[tuple[int, Decimal, str]]:
         if isinstance(item, str):
             unit = item
             continue
-        code = as_int(item, "metric", 0, 0xFFFF_FFFF)
+        metric = from_term(item)
         number = as_number(next(items, None), "value")
-        yield code + _SCADA if code < _TERMS else code, number, as_text(unit, "unit")
+        yield metric, number, as_text(unit, "unit")
+
+
+def to_term(metric: int) -> int:
+    """A metric's code as it is written: a term of partition 2 without its partition."""
+    term = metric - _SCADA
+    return term if 0 <= term < _TERMS else metric
+
+
+def from_term(value: object) -> int:
+    """The metric's context-free code."""
+    code = as_int(value, "metric", 0, 0xFFFF_FFFF)
+    return code + _SCADA if code < _TERMS else code
 
 
 def encode_time(time: datetime | None) -> int | Decimal | None:

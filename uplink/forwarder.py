@@ -21,6 +21,7 @@ from uplink.journal import Journal, Step, keep_no_journal
 from uplink.mqtt import Broker, Connection, Message
 from uplink.offers import PACE, Offers, Pace
 from uplink.outbox import Batch, Outbox
+from uplink.renewal import NoRenewal, Renewal
 from uplink.seal import verify_receipt
 from uplink.standing import Standing
 from uplink.wire import Receipt, Run, encode_message, topic
@@ -48,7 +49,7 @@ class Route:
 class Forwarder:
     """Sends what the outbox holds for as long as `run` runs; `standing` tells how that goes."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  one for each thing it is lent
         self,
         outbox: Outbox,
         route: Route,
@@ -56,6 +57,7 @@ class Forwarder:
         journal: Journal = keep_no_journal,
         pace: Pace = PACE,
         now: Callable[[], float] = time.monotonic,
+        renewal: Renewal | None = None,
     ) -> None:
         self._wake = asyncio.Event()
         self.standing = Standing(pace.silence_s, self._wake.set)
@@ -64,6 +66,7 @@ class Forwarder:
         self._journal = journal
         self._pace = pace
         self._now = now
+        self._renewal = renewal or NoRenewal()
         self._offers = Offers(pace)
         self._inbox: deque[Message] = deque(maxlen=INBOX_MESSAGES)
         self._announced: set[bytes] = set()
@@ -93,6 +96,7 @@ class Forwarder:
             ceiling_s = min(2 * ceiling_s, pace.longest_reconnect_s)
 
     async def _connect(self) -> NoReturn:
+        self._route = self._renewal.reroute(self._route)
         will = self._route.topic("status"), _json({"state": "gone"})
         link = await Connection.open(self._route.broker, self._hear, will)
         try:
@@ -119,11 +123,13 @@ class Forwarder:
             if self._now() >= self._offers.again_at:
                 await self._offer_again(link)
             await self._fill(link)
+            if self._now() >= self._renewal.ask_at:
+                self._send(link, [self._renewal.ask(self._now())])
             self._say_status(link)
             await self._rest()
 
     async def _rest(self) -> None:
-        wake_at = min(self._offers.again_at, self._say_at)
+        wake_at = min(self._offers.again_at, self._say_at, self._renewal.ask_at)
         with suppress(TimeoutError):
             async with asyncio.timeout(wake_at - self._now()):
                 await self._wake.wait()
@@ -168,7 +174,10 @@ class Forwarder:
         try:
             receipt = verify_receipt(message.payload, self._route.receipt_keys)
         except WireError:
-            self.standing.ignored("malformed")
+            if self._renewal.take(message.payload):
+                self._route = self._renewal.reroute(self._route)
+            else:
+                self.standing.ignored("malformed")
         except SealError:
             self.standing.ignored("forged")
         else:

@@ -33,7 +33,7 @@
     }
     decimal = #6.4([exponent: -128..127, mantissa: int])
 
-Kinds 2 (series) and 6 (visit) are named and not yet written.
+Kind 6 (visit) is named and not yet written.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ from decimal import Decimal
 from enum import IntEnum
 from typing import NamedTuple
 
-from uplink.cbor import MAX_INT, as_array, as_int, as_map, as_text, dump, load
+from uplink.cbor import MAX_INT, as_array, as_int, as_map, as_number, as_text, dump, load
 from uplink.errors import UnknownKind, WireError
 from uplink.fields import (
     Attributes,
@@ -59,6 +59,17 @@ from uplink.fields import (
     encode_observations,
     encode_raw,
     encode_time,
+)
+from uplink.runs import (
+    MAX_RAW_BYTES,
+    Counts,
+    Runs,
+    decode_channels,
+    decode_counts,
+    deflate,
+    encode_channels,
+    encode_counts,
+    inflate,
 )
 
 MAX_RECORD_BYTES = 32 * 1024
@@ -131,6 +142,36 @@ class ReadingRecord:
     attributes: Attributes = field(default_factory=dict, repr=False)
 
 
+class ChannelFact(NamedTuple):
+    """One metric of a stretch: (value as sent or None, how many times in a row) in turn."""
+
+    metric: int
+    unit: str
+    runs: Runs
+
+    def __repr__(self) -> str:
+        return f"ChannelFact(metric={self.metric})"
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesRecord:
+    """A stretch of a stream: `count` frames, nominally `rate` a second, within `duration_ms`.
+
+    `raw` is the source and all frames, one behind the other. `origin` and `link` as of a reading.
+    """
+
+    stamp: Stamp
+    device: int
+    raw: tuple[str, bytes] = field(repr=False)
+    channels: tuple[ChannelFact, ...] = field(repr=False)
+    count: int
+    rate: Decimal
+    duration_ms: int
+    origin: int = 1
+    link: int = 0
+    attributes: Counts = field(default_factory=dict, repr=False)
+
+
 @dataclass(frozen=True, slots=True)
 class DeviceRecord:
     """The device behind an index: its identity, its driver, and what it says of itself."""
@@ -172,7 +213,7 @@ class EventRecord:
     asked_ms: int | None = None
 
 
-Record = ReadingRecord | DeviceRecord | ClockRecord | EventRecord
+Record = ReadingRecord | SeriesRecord | DeviceRecord | ClockRecord | EventRecord
 
 
 def encode(record: Record, start: EpochStart) -> bytes:
@@ -222,6 +263,20 @@ def _own_fields(record: Record) -> dict[int, object]:
                 10: record.record_number,
                 11: list(record.status) or None,
             }
+        case SeriesRecord():
+            source, data = record.raw
+            rate = record.rate
+            return {
+                0: Kind.SERIES,
+                4: record.device or None,
+                5: encode_raw(((source, deflate(data)),)),
+                7: encode_counts(record.attributes) or None,
+                8: encode_channels(record.channels),
+                9: record.origin + 4 * record.link or None,
+                10: record.count,
+                11: int(rate) if rate.as_tuple().exponent == 0 else rate,
+                12: record.duration_ms,
+            }
         case DeviceRecord():
             return {
                 0: Kind.DEVICE,
@@ -267,6 +322,26 @@ def _decode_reading(fields: Mapping[int, object], stamp: Stamp) -> Record:
     )
 
 
+def _decode_series(fields: Mapping[int, object], stamp: Stamp) -> Record:
+    link, origin = divmod(as_int(fields.get(9, 0), "origin and link", 0, 11), 4)
+    [(source, packed), *more] = decode_raw(fields.get(5)) or [("", b"")]
+    if more:
+        raise WireError("raw: found more than one stream")
+    count = as_int(fields.get(10), "frames", 1, MAX_RAW_BYTES)
+    return SeriesRecord(
+        stamp,
+        as_int(fields.get(4, 0), "device", 0, MAX_DEVICE),
+        (source, inflate(packed)),
+        tuple(ChannelFact(*each) for each in decode_channels(fields.get(8), count)),
+        count,
+        as_number(fields.get(11), "rate"),
+        as_int(fields.get(12), "duration"),
+        as_int(origin, "origin", 0, 2),
+        link,
+        decode_counts(fields.get(7, {}), count),
+    )
+
+
 def _decode_device(fields: Mapping[int, object], stamp: Stamp) -> Record:
     return DeviceRecord(
         stamp,
@@ -298,6 +373,7 @@ def _decode_event(fields: Mapping[int, object], stamp: Stamp) -> Record:
 
 _DECODERS: Mapping[int, Callable[[Mapping[int, object], Stamp], Record]] = {
     Kind.READING: _decode_reading,
+    Kind.SERIES: _decode_series,
     Kind.DEVICE: _decode_device,
     Kind.CLOCK: _decode_clock,
     Kind.EVENT: _decode_event,

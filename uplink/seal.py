@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from secrets import token_bytes
 
+from uplink.answers import Answer, decode_answer, encode_answer
 from uplink.cbor import as_array, as_bytes, as_map, dump, load
 from uplink.errors import SealError, WireError
 from uplink.keys import (
@@ -52,9 +53,11 @@ __all__ = [
     "Signer",
     "encrypt0",
     "open_epoch",
+    "sign_answer",
     "sign_receipt",
     "sign_statement",
     "verify",
+    "verify_answer",
     "verify_key_record",
     "verify_receipt",
     "verify_statement",
@@ -127,6 +130,16 @@ def sign_receipt(receipt: Receipt, signer: Signer) -> bytes:
 def verify_receipt(data: bytes, publics: Sequence[bytes]) -> Receipt:
     """The receipt in `data`, signed by one of the backend's keys (Ed25519, 32 bytes each)."""
     return decode_receipt(_verify1(data, publics, "receipt"))
+
+
+def sign_answer(answer: Answer, signer: Signer) -> bytes:
+    """An answer as it is published."""
+    return _sign1(encode_answer(answer), signer)
+
+
+def verify_answer(data: bytes, publics: Sequence[bytes]) -> Answer:
+    """The answer in `data`, signed by one of the backend's keys (Ed25519, 32 bytes each)."""
+    return decode_answer(_verify1(data, publics, "answer"))
 
 
 def encrypt0(kid: bytes, sequence: int, sealed: bytes) -> bytes:

@@ -33,6 +33,14 @@ gone = {                               ; the answer to ranges that a receipt wan
 3: uint                            ; UTC in ms since 1970 as the hub believes it
 4: { + kid => [+ range] }          ; the hub does not have them any more, for good
 }
+request = {                            ; what has changed at the office? (uplink/answers.py)
+0: 5  1: 1
+2: hub
+3: uint                            ; UTC in ms since 1970 as the hub believes it
+4: bstr                            ; PKCS 10 request (DER) of the hub's TLS key
+5: [* bstr .size 8]                ; ids of the receipt keys that the hub believes, at most 32
+6: bstr .size 8                    ; id of what the office told last
+}
 chain(0) = 32 zero bytes    chain(n) = SHA-256(chain(n-1) || sealed record n)
 """
 
@@ -59,8 +67,9 @@ from uplink.wire import (
 )
 
 CHAIN_START = bytes(32)
+MAX_RECEIPT_KEYS = 32
 
-_KEY_RECORD, _CHECKPOINT, _GONE = 1, 3, 4
+_KEY_RECORD, _CHECKPOINT, _GONE, _REQUEST = 1, 3, 4, 5
 
 
 class Previous(NamedTuple):
@@ -115,7 +124,21 @@ class Gone:
     ranges: Mapping[bytes, Ranges]
 
 
-Statement = KeyRecord | Checkpoint | Gone
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the hub holds of the office's keys and certificates, in case there are others now.
+
+    `csr` is a certificate request in DER; `receipt_keys` and `told` are ids of 8 bytes.
+    """
+
+    hub: str
+    utc_ms: int
+    csr: bytes
+    receipt_keys: tuple[bytes, ...]
+    told: bytes
+
+
+Statement = KeyRecord | Checkpoint | Gone | Request
 
 
 def extend_chain(chain: bytes, sealed: Iterable[bytes]) -> bytes:
@@ -145,6 +168,10 @@ def encode_statement(statement: Statement) -> bytes:
         case Gone():
             ranges = dump_ranges(statement.ranges)
             fields = {0: _GONE, 1: FORMAT, 2: statement.hub, 3: statement.utc_ms, 4: ranges}
+        case Request():
+            names = (FORMAT, statement.hub, statement.utc_ms, statement.csr)
+            fields = dict(enumerate((_REQUEST, *names, list(statement.receipt_keys))))
+            fields[6] = statement.told
     payload = dump({key: value for key, value in fields.items() if value is not None})
     decode_statement(payload)
     return payload
@@ -163,6 +190,8 @@ def decode_statement(payload: bytes) -> Statement:
             return Gone(
                 as_hub(fields.get(2)), as_int(fields.get(3), "utc_ms", 0, MAX_UTC_MS), ranges
             )
+        case 5:
+            return _decode_request(fields)
         case mark:
             raise UnknownKind(mark)
 
@@ -212,3 +241,20 @@ def _decode_checkpoint(fields: Mapping[int, object]) -> Checkpoint:
         chain=None if chain is None else as_bytes(chain, "chain", 32),
         previous_kid=None if previous is None else as_kid(previous),
     )
+
+
+def _decode_request(fields: Mapping[int, object]) -> Request:
+    return Request(
+        as_hub(fields.get(2)),
+        as_int(fields.get(3), "utc_ms", 0, MAX_UTC_MS),
+        as_bytes(fields.get(4), "certificate request"),
+        _decode_key_ids(fields.get(5)),
+        as_bytes(fields.get(6), "id of what was told", 8),
+    )
+
+
+def _decode_key_ids(value: object) -> tuple[bytes, ...]:
+    ids = tuple(as_bytes(item, "key id", 8) for item in as_array(value, "receipt keys"))
+    if len(ids) > MAX_RECEIPT_KEYS:
+        raise WireError(f"receipt keys: {len(ids)}, the limit is {MAX_RECEIPT_KEYS}")
+    return ids

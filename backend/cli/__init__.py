@@ -16,6 +16,8 @@ COMMANDS = {
     "keygen": "make the backend's keys and certificates",
     "enroll": "enroll a hub, and the device that a patient measures with",
     "hubs": "list the hubs: last seen, delivered, parked, refused",
+    "retire": "take nothing more of a hub that it seals after an instant",
+    "revoke": "take nothing more of a hub, and have the broker refuse it",
     "days": "show a patient's calendar of qualifying days",
     "verify": "open and decode everything in the ledger again",
     "version": "print the version",

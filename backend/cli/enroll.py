@@ -14,18 +14,21 @@ from backend.enroll import Monitoring, answer, enter_hub, enter_monitoring, read
 from backend.errors import EnrolmentRefused
 from backend.keys import load_authority
 from backend.ledger import Ledger
+from backend.membership import load_member
 
 RANDOM_ID_BYTES = 16
 
+_WHOSE = "Say --patient, --zone, --device (or --device-id) and --from."
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare `REQUEST --patient P --zone Z (--device M/M/S | --device-id HEX) --from DATE …`."""
+    """Declare `REQUEST [--patient P --zone Z (--device M/M/S | --device-id HEX) --from DATE …]`."""
     parser.add_argument(
         "request", metavar="REQUEST", type=Path, help="what `vitalpost provision request` printed"
     )
-    parser.add_argument("--patient", metavar="NAME", required=True)
-    parser.add_argument("--zone", metavar="ZONE", required=True, help="as in America/New_York")
-    device = parser.add_mutually_exclusive_group(required=True)
+    parser.add_argument("--patient", metavar="NAME")
+    parser.add_argument("--zone", metavar="ZONE", help="as in America/New_York")
+    device = parser.add_mutually_exclusive_group()
     device.add_argument(
         "--device", metavar="MAKER/MODEL/SERIAL", dest="identity", type=_parse_names
     )
@@ -38,16 +41,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DATE",
         dest="from_date",
         type=date.fromisoformat,
-        required=True,
         help="the first local day, as in 2026-03-01",
     )
     parser.add_argument(
         "--reassign", action="store_true", help="the device was another patient's until that day"
     )
+    parser.epilog = "Without patient and device a hub that is known gets its certificate renewed."
 
 
 def run(args: argparse.Namespace) -> int:
     """Enroll, and print the answer for `vitalpost provision install`."""
+    begun = _parse_monitoring(args)
     settings = load(args.settings)
     try:
         request = read(args.request.read_bytes())
@@ -59,17 +63,29 @@ def run(args: argparse.Namespace) -> int:
     keys = Path(settings.keys.dir)
     authority = load_authority(keys)
     now_ms = load_clock(settings.clock).utc_ns() // 1_000_000
-    begun = Monitoring(args.patient, args.zone, args.identity, args.slot, args.from_date)
     ledger = Ledger(Path(settings.ledger.path), create=True)
     with ledger.writing() as connection:
+        if begun is None and load_member(connection, request.hub) is None:
+            raise EnrolmentRefused(f"hub {request.hub} is new", _WHOSE)
         certificate = enter_hub(connection, authority, request, now_ms)
-        enter_monitoring(connection, begun, now_ms, reassign=args.reassign)
-    print(json.dumps(answer(keys, request, certificate)))
+        if begun:
+            enter_monitoring(connection, begun, now_ms, reassign=args.reassign)
+    print(json.dumps(answer(keys, request, certificate, now_ms)))
     print(
         f"hub {request.hub} is enrolled; take this answer to `vitalpost provision install`",
         file=sys.stderr,
     )
     return 0
+
+
+def _parse_monitoring(args: argparse.Namespace) -> Monitoring | None:
+    """Who is to measure with what; None where nothing of it is said."""
+    given = (args.patient, args.zone, args.identity, args.from_date)
+    if all(one is None for one in (*given, args.slot)) and not args.reassign:
+        return None
+    if None in given:
+        raise EnrolmentRefused("patient, zone, device and first day belong together", _WHOSE)
+    return Monitoring(args.patient, args.zone, args.identity, args.slot, args.from_date)
 
 
 def _parse_names(text: str) -> tuple[str, str, str]:

@@ -13,7 +13,7 @@ from uplink.errors import OutboxNewer, UplinkError
 COMMANDS = {
     "run": "run the hub",
     "decode": "show what a driver makes of frames",
-    "drivers": "list the installed drivers",
+    "drivers": "list the installed drivers, or hold them to the rules",
     "config": "check the settings, or print their schema",
     "provision": "make this hub's keys, and install what the office answers",
     "demo": "play a month of a patient through hub, broker and backend",

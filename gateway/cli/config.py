@@ -16,6 +16,7 @@ from gateway.devices import enrol
 from gateway.errors import ConfigError, ConfigErrors
 from gateway.links.radio import load_radio
 from gateway.registry import load_drivers
+from gateway.renewal import check_suite
 
 T = TypeVar("T")
 
@@ -61,5 +62,7 @@ def find_faults(path: Path) -> list[ConfigError]:
         attempt(lambda: load_radio(settings.radio))
         attempt(lambda: load_clock(settings.clock.source, settings.clock.options))
         if settings.credentials.exists():
-            attempt(lambda: load_credentials(settings.credentials))
+            hub, installed = settings.hub, attempt(lambda: load_credentials(settings.credentials))
+            if installed:
+                attempt(lambda: check_suite(installed, hub.id, Path(hub.state), hub.suite))
     return faults

@@ -11,6 +11,7 @@ from typing import Any
 
 from drivers.replay import replay
 from drivers.spi import (
+    RX,
     Battery,
     ClockRead,
     ClockSet,
@@ -19,6 +20,7 @@ from drivers.spi import (
     Frame,
     Item,
     Reading,
+    Series,
     Undecodable,
 )
 from gateway.registry import load_drivers
@@ -58,7 +60,11 @@ def run(args: argparse.Namespace) -> int:
         print(error, file=sys.stderr)
         return 2
     code = 0
-    for item in replay(driver, args.name, frames):
+    items = list(replay(driver, args.name, frames))
+    if not items and driver.info.transport == "serial":
+        print(f"No whole frame. {NEXT_STEP}", file=sys.stderr)
+        code = 1
+    for item in items:
         if isinstance(item, Undecodable):
             print(f"{item.error}. {NEXT_STEP}", file=sys.stderr)
             code = 1
@@ -73,9 +79,9 @@ def _understand(
     source = _short(characteristic) if characteristic else None
     driver = drivers[named] if named else _driver_of(source, words[0], drivers)
     if source and source not in driver.info.characteristics:
-        known = ", ".join(driver.info.characteristics)
+        known = ", ".join(driver.info.characteristics) or "none: it is serial"
         raise UsageError(f"{driver.info.id} has no characteristic {source}: take one of {known}.")
-    source = source or driver.info.characteristics[0]
+    source = source or driver.info.characteristics[0] if driver.info.characteristics else RX
     if not words:
         raise UsageError(f"{driver.info.id}: no frame. Give its bytes in hex, one frame a word.")
     return driver, [Frame(source, _bytes(word, number)) for number, word in enumerate(words, 1)]
@@ -115,6 +121,8 @@ def _facts(driver: Driver, item: Item) -> dict[str, Any]:
     match item:
         case Reading():
             return {"driver": driver.info.id, **_reading(item)}
+        case Series():
+            return {"driver": driver.info.id, **_series(item)}
         case Undecodable(error):
             return {
                 "error": {
@@ -152,4 +160,25 @@ def _reading(reading: Reading) -> dict[str, Any]:
         "origin": reading.origin,
         "attributes": reading.attributes,
         "raw": [frame.data.hex() for frame in reading.raw],
+    }
+
+
+def _series(series: Series) -> dict[str, Any]:
+    return {
+        "series": [
+            {
+                "metric": of.metric.name,
+                "unit": of.unit,
+                "runs": [
+                    [None if value is None else format(value, "f"), length]
+                    for value, length in of.runs
+                ],
+            }
+            for of in series.channels
+        ],
+        "count": series.count,
+        "rate": format(series.rate, "f"),
+        "failed": series.failed,
+        "attributes": series.attributes,
+        "raw": [series.raw.data.hex()],
     }

@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import AbstractAsyncContextManager
 from typing import NamedTuple, Protocol
 
-from drivers.spi import GattLink
 from gateway.clock import Moment
 
 
@@ -16,8 +15,12 @@ class Exchange(NamedTuple):
     answered: Moment
 
 
-class Link(GattLink, Protocol):
-    """A link as the gateway sees it: what a driver is lent, and how it came."""
+class Link(Protocol):
+    """A GattLink or a SerialLink as the gateway sees it: how what it brings came."""
+
+    @property
+    def name(self) -> str:
+        """What the device calls itself; the enrolled name if nothing."""
 
     @property
     def security(self) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import suppress
-from datetime import UTC, datetime, tzinfo
+from datetime import datetime, tzinfo
 from functools import partial
 from types import TracebackType
 from typing import NamedTuple, Self, TypeVar
@@ -17,7 +17,7 @@ from bleak.uuids import normalize_uuid_str
 
 from drivers.errors import LinkError, LinkLost, PairingRefused
 from drivers.spi import Frame
-from gateway.clock import Clock, Moment, read_moment
+from gateway.clock import Clock, Moment, read_moment, site_time
 from gateway.devices import Device
 from gateway.links import Exchange
 from gateway.links.faults import STACK_ERRORS, translated
@@ -147,11 +147,7 @@ class BleLink:
 
     def local_time(self) -> datetime | None:
         """Naive time at the site; None while the hub's own clock is not synchronised."""
-        clock = self._station.clock
-        if not clock.quality():
-            return None
-        now = datetime.fromtimestamp(clock.utc_ns() / 1e9, UTC)
-        return now.astimezone(self._station.site_zone).replace(tzinfo=None)
+        return site_time(self._station.clock, self._station.site_zone)
 
     def _check_security(self) -> None:
         if self._device.is_bonded and self.security < BONDED:

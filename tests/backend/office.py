@@ -13,6 +13,7 @@ from backend.judging import load_judgements
 from backend.ledger import Ledger
 from backend.verify import Verifier
 from drivers.blood_pressure import BloodPressure, decode
+from drivers.contec_cms50 import ContecCms50
 from uplink.keys import X25519, OpeningKey, Signer
 from uplink.records import (
     ClockRecord,
@@ -33,7 +34,7 @@ CUFF = ("A&D Medical", "UA-651BLE", "5181100123")
 PATIENT = "patient-1"
 ZONE = "America/New_York"
 SECOND, MINUTE, HOUR, DAY = 1_000, 60_000, 3_600_000, 86_400_000
-DRIVERS = {"sig-blood-pressure": BloodPressure()}
+DRIVERS = {"sig-blood-pressure": BloodPressure(), "contec-cms50": ContecCms50()}
 KEY = OpeningKey.generate(X25519)
 RECEIPT_KEY = Signer.generate()
 
@@ -85,9 +86,9 @@ class Office:
             connection.execute(insert(ledger.hub).values(row))
         return hub
 
-    def assign(self, patient=PATIENT, zone=ZONE, slot=None, since=None, **options):
-        """Give the cuff to a patient."""
-        begun = Monitoring(patient, zone, CUFF, slot, since or date(2026, 3, 1))
+    def assign(self, patient=PATIENT, zone=ZONE, slot=None, since=None, identity=CUFF, **options):
+        """Give the cuff, or another device, to a patient."""
+        begun = Monitoring(patient, zone, identity, slot, since or date(2026, 3, 1))
         with self.ledger.writing() as connection:
             enter_monitoring(connection, begun, self.now_ms, **options)
 

@@ -2,8 +2,10 @@ import json
 
 import msgspec
 import pytest
+from sqlalchemy import select
 
 from backend.cli import main
+from backend.ledger import Ledger, hub_end
 from gateway.provision import make_request
 from tests.backend.office import KEY, PATIENT, START, ZONE, Office, frame, naive, utc
 
@@ -77,7 +79,8 @@ def test_an_office_is_set_up_by_keygen_and_enroll(shell):
     assert code == 0
     assert json.loads(answer)["hub"] == "hub-1"
     assert "vitalpost provision install" in words
-    assert shell.enroll()[1] == answer
+    again = json.loads(shell.enroll()[1])
+    assert again["certificate"] == json.loads(answer)["certificate"]
     assert [hub["hub"] for hub in shell.ask("hubs")["hubs"]] == ["hub-1"]
     assert shell.ask("days", PATIENT)["qualifying_days"] == 0
 
@@ -96,9 +99,63 @@ def test_what_goes_wrong_is_said_with_the_next_step(shell):
     assert "ledger.path: found nothing" in err
 
 
+def test_a_known_hub_is_answered_again_without_patient_and_device(shell):
+    shell.run("keygen", str(shell.folder / "keys"))
+    request = shell.folder / "request.json"
+    request.write_bytes(msgspec.json.encode(make_request(shell.folder / "hub", "hub-1")))
+    request = str(request)
+    assert "hub hub-1 is new" in shell.run("enroll", request)[2]
+    whole = shell.enroll()
+    code, answer, _ = shell.run("enroll", request)
+    assert code == 0
+    assert json.loads(answer)["certificate"] == json.loads(whole[1])["certificate"]
+    code, _, words = shell.run("enroll", request, "--patient", PATIENT)
+    assert code == 1
+    assert "belong together" in words
+
+
+def test_further_keys_are_made_and_the_next_step_is_said(shell):
+    keys = str(shell.folder / "keys")
+    shell.run("keygen", keys, "--suite", "both")
+    for kind in ("hpke", "receipt", "backend", "ca"):
+        code, _, words = shell.run("keygen", keys, "--add", kind)
+        assert (code, bool(words)) == (0, True)
+    assert shell.run("keygen", keys, "--add", "broker")[0] == 2
+    assert shell.run("keygen", keys, "--add", "broker", "--broker", "127.0.0.1")[0] == 0
+    made = shell.ask("keygen", keys, "--add", "hpke", "--suite", "both")["files"]
+    assert [name.rpartition("/")[2] for name in made] == [
+        "hpke-4.key",
+        "hpke-4.pub",
+        "hpke-5.key",
+        "hpke-5.pub",
+    ]
+
+
+def test_a_hub_is_retired_and_revoked_with_time_and_cause(shell):
+    shell.run("keygen", str(shell.folder / "keys"))
+    shell.enroll()
+    before = (shell.folder / "keys" / "ca.crl").read_text()
+    retired = shell.ask("retire", "hub-1", "--why", "replaced", "--at", "2026-03-01T12:00Z")
+    assert retired == {"hub": "hub-1", "retired_ms": utc(2026, 3, 1, 12)}
+    crl = shell.folder / "keys" / "ca.crl"
+    assert shell.ask("revoke", "hub-1", "--why", "stolen")["crl"] == str(crl)
+    assert crl.read_text() != before
+    assert "SIGHUP" in shell.run("revoke", "hub-1", "--why", "again")[2]
+    assert shell.run("retire", "hub-9", "--why", "unknown")[0] == 1
+    opened = Ledger(shell.folder / "ledger.db")
+    with opened.reading() as connection:
+        ends = connection.execute(select(hub_end.c.what, hub_end.c.why)).all()
+    opened.close()
+    assert ends == [("retired", "replaced"), ("revoked", "stolen")]
+
+
 @pytest.mark.parametrize(
     "words",
     [
+        ["retire", "hub-1", "--why", "x", "--at", "2026-03-01T12:00"],
+        ["retire", "hub-1", "--why", "x", "--at", "soon"],
+        ["retire", "hub-1"],
+        ["keygen", "keys", "--suite", "rot13"],
         ["days", PATIENT, "--month", "March"],
         ["enroll", "r", "--device", "only-a-serial"],
         ["enroll", "r", "--device-id", "00"],

@@ -1,15 +1,19 @@
-from datetime import date
+from datetime import date, timedelta
 
 import msgspec
 import pytest
 from cryptography import x509
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import delete, update
 
 from backend import ledger
+from backend.certificates import is_due
 from backend.enroll import answer, enter_hub, read
 from backend.errors import EnrolmentRefused
-from backend.keys import load_authority, make_keys
+from backend.keygen import make_keys
+from backend.keys import load_authority
+from backend.membership import REVOKED, End, end_hub, load_sign_keys
 from gateway.provision import install_answer, make_request
 from tests.backend.office import DAY, HOUR, PATIENT, START, frame, naive
 from uplink.keys import Signer
@@ -35,7 +39,7 @@ def enter(office, keys, data):
     request = read(data)
     with office.ledger.writing() as connection:
         certificate = enter_hub(connection, load_authority(keys), request, START)
-    return answer(keys, request, certificate)
+    return answer(keys, request, certificate, START)
 
 
 def test_a_hub_installs_what_the_office_answers(office, keys, hub_folder):
@@ -63,6 +67,63 @@ def test_a_hub_id_that_has_another_key_is_refused(office, keys, tmp_path):
     enter(office, keys, ask(tmp_path / "one"))
     with pytest.raises(EnrolmentRefused, match="another key"):
         enter(office, keys, ask(tmp_path / "other"))
+
+
+def ask_anew(folder, hub="hub-1"):
+    return msgspec.json.encode(make_request(folder, hub, renew=True))
+
+
+def test_a_hub_that_proves_a_new_key_by_its_old_one_is_known_by_both(office, keys, hub_folder):
+    enter(office, keys, ask(hub_folder))
+    before, after = make_request(hub_folder, "hub-1"), make_request(hub_folder, "hub-1", renew=True)
+    answered = enter(office, keys, msgspec.json.encode(after))
+    assert enter(office, keys, ask_anew(hub_folder)) == answered
+    with office.ledger.reading() as connection:
+        assert load_sign_keys(connection, "hub-1") == (before.sign_key, after.sign_key)
+    install_answer(hub_folder, "hub-1", msgspec.json.encode(answered))
+    assert make_request(hub_folder, "hub-1").sign_key == after.sign_key
+
+
+def test_a_new_key_that_another_hub_vouches_for_is_refused(office, keys, tmp_path):
+    enter(office, keys, ask(tmp_path / "one"))
+    enter(office, keys, ask(tmp_path / "two", "hub-2"))
+    with pytest.raises(EnrolmentRefused, match="another key"):
+        enter(office, keys, ask_anew(tmp_path / "two"))
+    request = make_request(tmp_path / "one", "hub-1", renew=True)
+    other = make_request(tmp_path / "two", "hub-2", renew=True)
+    for change in (
+        {"former_proof": other.former_proof},
+        {"former_proof": b""},
+        {"former_key": other.former_key},
+        {"former_key": b"short"},
+    ):
+        with pytest.raises(EnrolmentRefused, match="not the hub's own"):
+            read(msgspec.json.encode(msgspec.structs.replace(request, **change)))
+
+
+def test_a_certificate_of_which_less_than_a_third_is_left_is_renewed(office, keys, hub_folder):
+    request = read(ask(hub_folder))
+    authority = load_authority(keys)
+    soon = authority.certify_hub("hub-1", request.tls_key, timedelta(hours=1))
+    with office.ledger.writing() as connection:
+        enter_hub(connection, authority, request, START)
+        connection.execute(delete(ledger.hub_certificate))
+        connection.execute(update(ledger.hub).values(certificate=soon))
+        renewed = enter_hub(connection, authority, request, START)
+        assert renewed not in {soon, ""}
+        assert enter_hub(connection, authority, request, START) == renewed
+    life = x509.load_pem_x509_certificate(renewed.encode())
+    days = (life.not_valid_after_utc - life.not_valid_before_utc).days
+    assert (days, is_due(renewed), is_due(soon)) == (2 * 365 + 1, False, True)
+    assert office.count(ledger.hub_certificate) == 1
+
+
+def test_a_revoked_hub_is_not_enrolled_again(office, keys, hub_folder):
+    enter(office, keys, ask(hub_folder))
+    with office.ledger.writing() as connection:
+        end_hub(connection, "hub-1", End(REVOKED, START, "stolen"), START)
+    with pytest.raises(EnrolmentRefused, match="was revoked"):
+        enter(office, keys, ask(hub_folder))
 
 
 def test_a_request_is_taken_only_as_the_hub_signed_it(hub_folder):

@@ -1,114 +1,175 @@
-"""What every registered driver keeps to, told by its golden frames."""
+"""The rules that the kit holds every installed driver to, and that it finds who breaks one."""
 
+import json
+import os
+import shutil
 import subprocess
 import sys
-import tomllib
+import zipfile
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
-from drivers.replay import replay
-from drivers.spi import Frame, Reading, Undecodable
+from drivers.conformance import RULES, check, count_cases
+from drivers.conformance_golden import load_cases
 from gateway.registry import load_drivers
 
 DRIVERS = load_drivers()
-GOLDEN = {
-    id_: tomllib.loads((Path(__file__).parents[1] / "golden" / f"{id_}.toml").read_text())
-    for id_ in DRIVERS
-}
-CASES = [
-    pytest.param(id_, {**golden, **case}, id=case["id"])
-    for id_, golden in GOLDEN.items()
-    for case in golden["case"]
-]
-every_case = pytest.mark.parametrize(("id_", "case"), CASES)
-every_driver = pytest.mark.parametrize("id_", DRIVERS)
+DRIVERS_FOLDER = Path(__file__).parents[2] / "drivers"
+EXAMPLE = Path(__file__).parents[2] / "docs" / "example-driver"
+PACKAGE = "acme_thermometer"
 
 
-def items(id_, case, frames):
-    sent = [Frame(case["characteristic"], bytes(frame)) for frame in frames]
-    return list(replay(DRIVERS[id_], case.get("name", ""), sent))
+@pytest.mark.parametrize("id_", DRIVERS)
+def test_an_installed_driver_keeps_to_every_rule(id_):
+    assert check(DRIVERS[id_]) == []
+    assert count_cases(DRIVERS[id_]) >= 10
 
 
-def frames_of(case):
-    return [bytes.fromhex(frame) for frame in case["frames"]]
+def test_every_public_vector_of_a_cms50_is_among_the_golden_frames():
+    ids = {case.id for case in load_cases(DRIVERS["contec-cms50"])}
+    assert {f"cms50-live-{name}" for name in ("beep", "pleth", "bar", "pr255", "pr127")} <= ids
 
 
-@every_case
-def test_a_golden_frame_says_what_its_source_says(id_, case):
-    said = [_said(item) for item in items(id_, case, frames_of(case))]
-    assert said == [
-        {
-            "device_time": None,
-            "status": [],
-            "origin": "unknown",
-            "failed": False,
-            "observations": {},
-            "attributes": {},
-        }
-        | expected
-        if "error_at" not in expected
-        else expected
-        for expected in case["expected"]
-    ]
-    assert case["source"]
-
-
-def _said(item):
-    if isinstance(item, Undecodable):
-        return {"error_at": item.error.at}
-    return {
-        "device_time": item.device_time,
-        "status": list(item.status),
-        "origin": item.origin,
-        "failed": item.failed,
-        "observations": {o.metric.name: f"{o.value} {o.unit}" for o in item.observations},
-        "attributes": item.attributes,
-    }
-
-
-@every_case
-def test_every_frame_travels_with_what_was_made_of_it(id_, case):
-    frames = frames_of(case)
-    assert [item.raw[0].data for item in items(id_, case, frames)] == frames
-
-
-@every_case
-def test_every_cut_frame_is_a_decode_error_and_nothing_else(id_, case):
-    for frame in frames_of(case):
-        cuts = [frame[:size] for size in range(len(frame))]
-        made = items(id_, case, cuts)
-        assert [(type(item), item.error.frame) for item in made] == [
-            (Undecodable, cut) for cut in cuts
-        ]
-
-
-@every_driver
-def test_only_promised_metrics_come_out(id_):
-    seen = {
-        observation.metric
-        for case in GOLDEN[id_]["case"]
-        for item in items(id_, GOLDEN[id_] | case, frames_of(case))
-        if isinstance(item, Reading)
-        for observation in item.observations
-    }
-    assert seen <= set(DRIVERS[id_].info.metrics)
-
-
-@every_driver
-def test_a_driver_says_which_of_its_characteristics_it_writes(id_):
-    info = DRIVERS[id_].info
-    assert set(info.writes) <= set(info.characteristics)
-    assert GOLDEN[id_]["characteristic"] == info.characteristics[0]
-
-
-@every_driver
-def test_a_driver_reaches_for_no_radio_port_clock_or_log(id_):
-    module = type(DRIVERS[id_]).__module__
-    found = subprocess.run(
-        [sys.executable, "-c", f"import sys, {module}; print(*sys.modules)"],
-        check=True,
+def run(folder, *words):
+    return subprocess.run(
+        [sys.executable, "-m", "gateway", "drivers", *words],
+        env={**os.environ, "PYTHONPATH": str(folder)},
         capture_output=True,
         text=True,
+        check=False,
     )
-    assert not {"asyncio", "bleak", "logging", "serial", "socket"} & set(found.stdout.split())
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    """The example, built as a wheel and unpacked as pip does it."""
+    folder = tmp_path_factory.mktemp("site")
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder / "dist"]
+    subprocess.run(build, cwd=EXAMPLE, check=True, capture_output=True)
+    [wheel] = (folder / "dist").glob("*.whl")
+    with zipfile.ZipFile(wheel) as packed:
+        packed.extractall(folder)
+    return folder
+
+
+def test_an_installed_driver_of_a_third_party_is_checked_like_ours(installed):
+    done = run(installed, "check", "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    said = json.loads(done.stdout)
+    assert said["findings"] == []
+    assert said["checked"].keys() == {"acme-thermometer", *DRIVERS}
+    assert said["checked"]["acme-thermometer"] == 3
+
+
+def test_the_check_of_one_driver_is_a_line(installed):
+    done = run(installed, "check", "acme-thermometer")
+    assert done.stdout == "acme-thermometer 1.0  3 cases  keeps to every rule\n"
+
+
+def test_a_driver_that_is_not_installed_is_a_usage_error(installed):
+    done = run(installed, "check", "acme-scale")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "acme-thermometer" in done.stderr
+
+
+def test_a_finding_names_the_rule_and_the_next_step_and_exits_1(installed):
+    golden = installed / PACKAGE / "golden" / "acme-thermometer.toml"
+    sound = golden.read_text()
+    golden.write_text(sound.replace("36.8 Cel", "36.9 Cel"))
+    done = run(installed, "check")
+    golden.write_text(sound)
+    assert done.returncode == 1
+    assert "acme-thermometer 1.0  3 cases  1 findings" in done.stdout
+    what, hint = done.stderr.splitlines()
+    assert what.startswith("acme-thermometer: said: two-lines-and-noise: ")
+    assert hint == RULES["said"]
+
+
+BROKEN = {
+    "info": [
+        ('id="acme-thermometer"', 'id="Acme Thermometer"'),
+        ("line=Line(9600)", 'line=Line(9600, parity="X")'),
+        ('transport="serial"', 'transport="carrier pigeon"'),
+        ("line=Line(9600)", 'line=Line(9600), commands=(b"",)'),
+    ],
+    "imports": [
+        ("from decimal import Decimal", "import time\nfrom decimal import Decimal"),
+        ("from decimal import Decimal", "import msgspec\nfrom decimal import Decimal"),
+        (
+            "from decimal import Decimal",
+            "from drivers.reader import Reader\nfrom decimal import Decimal",
+        ),
+        ("body, sum_ =", "from datetime import datetime\n    datetime.now()\n    body, sum_ ="),
+    ],
+    "golden": [("# What lines", "broken"), ('source = "invented', 'origin = "invented')],
+    "said": [("scaleb(-1)", "scaleb(-2)"), ("seen = ", "seen = 1 / 0\n    seen = ")],
+    "raw": [("(Frame(RX, frame),), origin", '(Frame(RX, frame + b"!"),), origin')],
+    "cut": [
+        ('raise DecodeError("the sum is wrong", frame, len(body))', "raise ValueError"),
+        ('raise DecodeError("the sum is wrong", frame, len(body))', "return Reading((), ())"),
+    ],
+    "bytes": [("(self._held + data)", "data")],
+    "metrics": [
+        ("metrics=(Metric.MDC_TEMP_BODY,)", "metrics=(Metric.MDC_PULS_OXIM_PLETH,)"),
+        ("Metric.MDC_TEMP_BODY, tenths", "Metric.MDC_TEMP_BODY, float(tenths)"),
+    ],
+    "writes": [("framer = Framer()", 'framer = Framer()\n        await link.write(b"\\xf5")')],
+    "repr": [
+        ('"the sum is wrong"', 'f"wrong sum: {frame.hex()}"'),
+        ("return Reading(", "return Loud("),
+    ],
+}
+LOUD = """
+
+class Loud(Reading):
+    def __repr__(self):
+        return str(self.observations[0].value)
+"""
+
+
+@pytest.mark.parametrize(
+    ("rule", "edit"), [(rule, edit) for rule, edits in BROKEN.items() for edit in edits]
+)
+def test_the_kit_finds_who_breaks_a_rule(rule, edit, tmp_path, monkeypatch):
+    sound, broken = edit
+    name = f"acme_{tmp_path.name}"  # a module is imported once
+    source = (EXAMPLE / PACKAGE / "__init__.py").read_text()
+    golden = (EXAMPLE / PACKAGE / "golden" / "acme-thermometer.toml").read_text()
+    assert (sound in source) != (sound in golden)
+    (tmp_path / name / "golden").mkdir(parents=True)
+    (tmp_path / name / "__init__.py").write_text(source.replace(sound, broken) + LOUD)
+    (tmp_path / name / "golden" / "acme-thermometer.toml").write_text(golden.replace(sound, broken))
+    monkeypatch.syspath_prepend(tmp_path)
+    findings = check(import_module(name).AcmeThermometer())
+    assert rule in {finding.rule for finding in findings}
+    assert {finding.hint for finding in findings if finding.rule == rule} == {RULES[rule]}
+
+
+@pytest.mark.parametrize(
+    ("rule", "sound", "broken"),
+    [
+        ("cut", "yield Undecodable(error, (frame,))", "continue"),
+        (
+            "writes",
+            "frames = link.sub",
+            'await link.write("2A52", b"1")\n        frames = link.sub',
+        ),
+        ("info", "writes=device_clock.CHARACTERISTICS", 'writes=("2A52",)'),
+        ("info", 'match=("1810",)', "match=()"),
+    ],
+)
+def test_the_kit_finds_what_is_amiss_over_bluetooth(rule, sound, broken, tmp_path, monkeypatch):
+    name = f"cuff_{tmp_path.name}"
+    source = (DRIVERS_FOLDER / "blood_pressure.py").read_text()
+    assert sound in source
+    shutil.copytree(DRIVERS_FOLDER / "golden", tmp_path / name / "golden")
+    (tmp_path / name / "__init__.py").write_text(source.replace(sound, broken))
+    monkeypatch.syspath_prepend(tmp_path)
+    findings = check(import_module(name).BloodPressure())
+    assert rule in {finding.rule for finding in findings}
+
+
+def test_every_rule_has_a_driver_that_breaks_it():
+    assert BROKEN.keys() == RULES.keys()

@@ -4,13 +4,16 @@ from datetime import datetime
 import pytest
 
 from drivers.blood_pressure import BloodPressure
+from drivers.contec_cms50 import ContecCms50
 from drivers.replay import replay
-from drivers.spi import Battery, ClockRead, DeviceInformation, Frame, Undecodable
+from drivers.spi import RX, Battery, ClockRead, DeviceInformation, Frame, Series, Undecodable
 
 CLOCK = Frame("2A08", bytes.fromhex("e3070c190a1e2d"))
 
 
 class Sleepy:
+    info = BloodPressure.info
+
     async def session(self, link):
         await asyncio.sleep(0)
         yield
@@ -41,3 +44,11 @@ async def test_a_replay_works_inside_a_running_loop():
 def test_a_driver_that_waits_for_anything_but_its_link_is_refused():
     with pytest.raises(RuntimeError):
         list(replay(Sleepy(), "", [CLOCK]))
+
+
+def test_the_frames_of_a_stretch_make_the_stretch_again():
+    frames = bytes.fromhex("8540074861 c541074861 8542474862")
+    chunks = [Frame(RX, frames), Frame(RX, frames)]
+    [series] = replay(ContecCms50(), "", chunks)
+    assert isinstance(series, Series)
+    assert series.raw == Frame(RX, frames * 2)

@@ -2,8 +2,10 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
+import time
 from pathlib import Path
 from threading import Event, Thread
 
@@ -23,11 +25,12 @@ class MosquittoBroker:
         self.host = "127.0.0.1"
         self.port = _free_port()
         self.data = folder / "data"
-        certs = folder / "certs"
+        self.certs = certs = folder / "certs"
         self.data.mkdir(parents=True)
         certs.mkdir()
         certificate, key = authority.issue("broker")
         shutil.copy(authority.certificate, certs / "ca.crt")
+        shutil.copy(authority.revoked, certs / "ca.crl")
         shutil.copy(certificate, certs / "broker.crt")
         shutil.copy(key, certs / "broker.key")
         shutil.copy(CONFIG / "mosquitto.acl", certs)
@@ -52,6 +55,15 @@ class MosquittoBroker:
         )
         Thread(target=self._follow, args=[self._process, running := Event()], daemon=True).start()
         assert running.wait(10), self.log
+
+    def reload(self) -> None:
+        """As `systemctl reload` would; return once it has."""
+        before = len(self.log)
+        self._process.send_signal(signal.SIGHUP)
+        deadline = time.monotonic() + 10
+        while not any("Reloading config" in line for line in self.log[before:]):
+            assert time.monotonic() < deadline, self.log
+            time.sleep(0.01)
 
     def kill(self) -> None:
         """As a power cut would."""

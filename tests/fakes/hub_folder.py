@@ -43,6 +43,8 @@ class Office:
         return {
             "format": 1,
             "hub": request.hub,
+            "utc_ms": 1_790_000_000_000,
+            "sign_key": b64encode(request.sign_key).decode(),
             "certificate": self.authority.certify_client(request.hub, tls_key),
             "broker_ca": self.authority.certificate_pem(),
             "hpke": [{"suite": k.suite, "key": b64encode(k.data).decode()} for k in publics],

@@ -11,7 +11,10 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 
 class Authority:
-    """Issues certificates into `folder`: `ca.crt`, then `NAME.crt` and `NAME.key` for each name."""
+    """Issues certificates into `folder`: `NAME.crt` and `NAME.key` for each name.
+
+    Its own is `ca.crt`; nothing is revoked in `ca.crl`.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -22,6 +25,14 @@ class Authority:
         certificate = builder.sign(self._key, hashes.SHA256())
         self.certificate = folder / "ca.crt"
         self.certificate.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+        now = datetime.now(UTC)
+        revoked = x509.CertificateRevocationListBuilder().issuer_name(self._name)
+        revoked = revoked.last_update(now - timedelta(days=1)).next_update(
+            now + timedelta(days=365)
+        )
+        revoked = revoked.sign(self._key, hashes.SHA256())
+        self.revoked = folder / "ca.crl"
+        self.revoked.write_bytes(revoked.public_bytes(serialization.Encoding.PEM))
 
     def issue(self, name: str) -> tuple[Path, Path]:
         """Certificate and key for a client `name`, or for a server on loopback."""

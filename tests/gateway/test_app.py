@@ -14,9 +14,10 @@ from simulator.air import Air
 from simulator.clock import ScriptClock
 from simulator.cuff import Cuff
 from simulator.frames import Values
+from simulator.oximeter import Oximeter
 from tests.fakes.hub_folder import HubFolder
 from uplink.outbox import Outbox
-from uplink.records import ClockRecord, ReadingRecord
+from uplink.records import ClockRecord, ReadingRecord, SeriesRecord
 
 ADDRESS = "F0:00:00:12:34:56"
 DEADLINE_S = 30
@@ -36,12 +37,22 @@ model = "UA-651BLE"
 serial = "5100000001"
 bond = true
 """
+WIRED = """
+[[devices]]
+name = "oximeter"
+driver = "contec-cms50"
+port = "{port}"
+maker = "Contec"
+model = "CMS50D+"
+serial = "1"
+"""
 
 
 class Daemon:
     """`vitalpost run` as systemd starts it; without a system bus, so that no radio is touched."""
 
     def __init__(self, hub, folder):
+        self.hub = hub
         self.folder = folder
         self.manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.manager.bind(str(folder / "notify"))
@@ -140,6 +151,31 @@ async def test_what_a_cuff_measured_outlives_the_hub_and_its_epoch_is_closed(tmp
     assert not [secret for secret in (ADDRESS, "5100000001", "125") if secret in log]
 
 
+async def test_what_an_oximeter_streamed_is_kept_though_the_hub_stops_in_the_middle(
+    tmp_path, start
+):
+    oximeter = Oximeter(tmp_path / "ttyUSB0")
+    oximeter.plug()
+    daemon = start(HubFolder(tmp_path, WIRED.format(port=oximeter.port)))
+    await asyncio.to_thread(daemon.hear)
+    async with asyncio.timeout(DEADLINE_S):
+        oximeter.beat()
+        while oximeter.waits():
+            await asyncio.sleep(0.01)
+            oximeter.beat()
+    sent = oximeter.beat(100)
+    async with asyncio.timeout(DEADLINE_S):
+        while oximeter.waits():  # noqa: ASYNC110  the same
+            await asyncio.sleep(0.01)
+    assert await asyncio.to_thread(daemon.stop) == (0, "")
+    oximeter.unplug()
+    *_, series, stop = await daemon.hub.read_records()
+    assert isinstance(series, SeriesRecord)
+    assert series.raw[1].endswith(sent)
+    assert stop.cause == "stop"
+    assert [line["event"] for line in daemon.lines() if line["level"] == "error"] == []
+
+
 async def test_a_hub_whose_flash_fails_ends_with_1_and_keeps_what_it_had(tmp_path, start):
     async with home_with_a_cuff(tmp_path) as (cuff, hub):
         daemon = start(hub)
@@ -165,6 +201,14 @@ def _take_key_away(hub):
     (hub.credentials / "hub.sign.key").unlink()
 
 
+def _want_another_suite(hub):
+    hub.settings.write_text(
+        hub.settings.read_text().replace("[broker]", 'suite = "x25519"\n[broker]')
+    )
+    keys = hub.credentials / "backend.hpke.pub"
+    keys.write_text(keys.read_text().splitlines()[0])
+
+
 def _be_of_the_future(hub):
     hub.outbox.parent.mkdir()
     with sqlite3.connect(hub.outbox) as database:
@@ -181,6 +225,7 @@ def _stand_in_the_way(hub):
     [
         (_spoil_settings, "broker.color: found 'blue', wanted one of host"),
         (_take_key_away, "hub.sign.key: found No such file or directory, wanted an Ed25519"),
+        (_want_another_suite, "hub.suite: found 'x25519', wanted a suite of which"),
         (_be_of_the_future, "found format 99"),
         (_stand_in_the_way, "hub.state: found"),
     ],

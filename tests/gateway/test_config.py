@@ -7,8 +7,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gateway.config import load_settings, make_schema, parse_settings
-from gateway.devices import enrol
+from gateway.devices import Socket, enrol
 from gateway.errors import ConfigErrors
+from gateway.registry import load_drivers
 
 ROOT = Path(__file__).parents[2]
 LEAST = """
@@ -26,6 +27,13 @@ address = "f0:12:34:56:78:9a"
 maker = "A&D"
 model = "UA-651BLE"
 serial = "1"
+"""
+OXIMETER = """
+[[devices]]
+name = "oximeter"
+driver = "contec-cms50"
+port = "/dev/ttyUSB0"
+id = "00000000000000000000000000000001"
 """
 
 
@@ -93,6 +101,23 @@ def test_every_fault_is_named_by_its_path():
             LEAST + CUFF + f'id = "{"0" * 32}"',
             "devices[0]: found maker and model and serial and id",
         ),
+        (
+            LEAST + CUFF + 'usb = "10C4:ea60"',
+            "devices[0].usb: found '10C4:ea60', wanted vendor and",
+        ),
+        (
+            LEAST + CUFF + 'port = "/dev/ttyUSB0"',
+            "devices[0]: found address and port, wanted one of",
+        ),
+        (
+            LEAST + OXIMETER.replace("port", "# port"),
+            "devices[0]: found nothing that finds the dev",
+        ),
+        (LEAST + OXIMETER + OXIMETER, "devices[0].port: found '/dev/ttyUSB0', wanted one device"),
+        (
+            LEAST + OXIMETER + 'usb_serial = "1"',
+            "devices[0].usb_serial: found port, wanted usb beside it",
+        ),
         ("[hub", "settings: found Expected ']' at the end of a table declaration"),
     ],
 )
@@ -111,6 +136,23 @@ def test_a_device_with_an_unknown_driver_is_named():
     settings = parse_settings((LEAST + CUFF).encode())
     with pytest.raises(ConfigErrors, match=r"devices\[0\].driver: found 'sig-blood-pressure'"):
         enrol(settings.devices, {})
+
+
+def test_a_device_is_looked_for_as_its_driver_speaks():
+    drivers = load_drivers()
+    settings = parse_settings((LEAST + CUFF + OXIMETER).encode())
+    cuff, oximeter = enrol(settings.devices, drivers)
+    assert (cuff.socket, oximeter.socket) == (None, Socket(port="/dev/ttyUSB0"))
+    crossed = (LEAST + CUFF + OXIMETER).replace("sig-blood-pressure", "contec")
+    crossed = crossed.replace("contec-cms50", "sig-blood-pressure").replace(
+        '"contec"', '"contec-cms50"'
+    )
+    with pytest.raises(ConfigErrors) as caught:
+        enrol(parse_settings(crossed.encode()).devices, drivers)
+    assert [str(fault) for fault in caught.value.faults] == [
+        "devices[0].address: found address of a device over serial, wanted port or usb",
+        "devices[1].port: found port of a device over ble, wanted address",
+    ]
 
 
 TOML_VALUES = st.sampled_from(['"x"', "1", "-1", "1.5", "nan", "true", "[]", "{}", "2026-01-01"])

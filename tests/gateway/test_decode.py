@@ -140,6 +140,29 @@ def test_what_cannot_be_understood_is_one_line_with_the_next_step(call, words, t
 
 def test_the_installed_drivers_are_listed(call):
     code, out, _ = call(drivers, "list", "--json")
-    (driver,) = json.loads(out)
-    assert (code, driver["id"], driver["writes"]) == (0, "sig-blood-pressure", ["2A08", "2A2B"])
+    wired, cuff = json.loads(out)
+    assert (code, cuff["id"], cuff["writes"]) == (0, "sig-blood-pressure", ["2A08", "2A2B"])
+    assert (wired["id"], wired["line"]["baud"], wired["commands"]) == ("contec-cms50", 19200, [])
     assert "sig-blood-pressure" in call(drivers, "list")[1]
+
+
+def test_the_frames_of_a_serial_line_are_one_series(call):
+    code, out, err = call(decode, "contec-cms50", "85 40074861c54147", "4862", "9000007f7f")
+    assert (code, err) == (0, "")
+    [series] = objects(out)
+    assert series["series"][0] == {
+        "metric": "MDC_PULS_OXIM_SAT_O2",
+        "unit": "%",
+        "runs": [["97", 1], ["98", 1]],
+    }
+    assert (series["count"], series["rate"], series["failed"]) == (2, "60", False)
+    assert series["attributes"] == {"signal_strength": [[5, 2]], "beep": [[0, 1], [1, 1]]}
+    assert series["raw"] == ["8540074861c541474862"]
+
+
+def test_a_serial_line_without_a_whole_frame_is_a_problem(call):
+    code, out, err = call(decode, "contec-cms50", "85400748")
+    assert (code, out) == (1, "")
+    assert err.startswith("No whole frame. Check that")
+    code, _, err = call(decode, "contec-cms50", "--characteristic", "2A35", "85400748")
+    assert (code, "it is serial" in err) == (2, True)

@@ -6,23 +6,28 @@ import pytest
 from drivers.blood_pressure import BloodPressure, decode
 from drivers.errors import DecodeError
 from drivers.spi import (
+    RX,
     Battery,
+    Channel,
     ClockRead,
     ClockSet,
     DeviceInformation,
     Frame,
     Metric,
     Reading,
+    Run,
+    Series,
     Undecodable,
+    Unit,
 )
 from gateway.clock import read_moment
 from gateway.devices import Device
 from gateway.errors import DeviceMismatch
 from gateway.links import Exchange
-from gateway.pipeline import Pipeline
+from gateway.pipeline import EVENT_BYTES, Pipeline
 from tests.fakes.hand_clock import HandClock
 from tests.fakes.hub_storage import HubStorage
-from uplink.records import DeviceRecord, EventRecord, ReadingRecord
+from uplink.records import DeviceRecord, EventRecord, ReadingRecord, SeriesRecord
 
 # time stamp and pulse: 120/80, mean 93 mm[Hg], pulse 60, 2020-06-15 08:30:00
 FRAME = bytes.fromhex("06 7800 5000 5d00 e407060f081e00 3c00")
@@ -159,3 +164,38 @@ async def test_a_reading_that_no_record_can_hold_keeps_its_evidence(bench):
     await bench.pipeline.take(reading)
     [event] = await bench.records(EventRecord, ReadingRecord)
     assert (event.name, event.raw) == ("frame-undecodable", (("2A35", FRAME),))
+
+
+def stretch(bench, length=2, data=b"\x01\x02", **facts):
+    now_ms = read_moment(bench.clock).boottime_ms
+    channel = Channel(Metric.MDC_PULS_OXIM_SAT_O2, Unit.PERCENT, (Run(Decimal(97), length),))
+    return Series((channel,), Frame(RX, data), 2, Decimal(1), now_ms - 9000, now_ms - 500, **facts)
+
+
+async def test_a_series_bears_the_instant_of_its_first_frame_and_its_length(bench):
+    bench.clock.wait(20)
+    bench.link.happen(RX)
+    began_ms = bench.clock.utc_ns() // 10**6 - 9000
+    await bench.pipeline.take(stretch(bench))
+    [record] = await bench.records(SeriesRecord)
+    assert (record.stamp.utc_ms, record.duration_ms, record.count) == (began_ms, 8500, 2)
+    assert (record.origin, record.link, record.raw) == (1, 2, (RX, b"\x01\x02"))
+    assert bench.storage.steps == ["captured", "sealed"]
+
+
+async def test_a_stretch_without_a_measurement_is_counted_and_makes_no_record(bench):
+    bench.link.happen(RX)
+    await bench.pipeline.take(stretch(bench, failed=True))
+    await bench.pipeline.finish()
+    assert bench.pipeline.empty == 1
+    assert await bench.storage.read_records() == []
+
+
+async def test_a_series_that_no_record_can_hold_keeps_its_evidence_in_parts(bench):
+    bench.link.happen(RX)
+    data = bytes(range(256)) * 100
+    await bench.pipeline.take(stretch(bench, length=3, data=data))
+    events = await bench.records(EventRecord, SeriesRecord)
+    assert {event.name for event in events} == {"frame-undecodable"}
+    assert b"".join(event.raw[0][1] for event in events) == data
+    assert max(len(event.raw[0][1]) for event in events) == EVENT_BYTES

@@ -10,6 +10,7 @@ from gateway.credentials import load_credentials
 from gateway.errors import AnswerRefused, ConfigError, ConfigErrors
 from gateway.provision import install_answer, make_request
 from tests.fakes.hub_folder import Office
+from uplink.keys import X25519, OpeningKey
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ def test_the_office_accepts_the_request_and_the_hub_its_answer(folder, office):
     install(folder, office.answer(request))
     credentials = load_credentials(folder)
     assert credentials.signer.public() == request.sign_key
-    assert credentials.sealing_key.id == office.opening_keys[0].public().id
+    assert credentials.sealing_key("x-wing").id == office.opening_keys[0].public().id
     assert credentials.receipt_keys == (office.receipt_key.public(),)
     assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
 
@@ -62,6 +63,8 @@ def test_a_damaged_key_is_named_and_left_alone(folder):
         {"hpke": [{"suite": 0x20, "key": b64encode(bytes(31)).decode()}]},
         {"receipt": [b64encode(bytes(33)).decode()]},
         {"receipt": 3},
+        {"sign_key": b64encode(bytes(32)).decode()},
+        {"utc_ms": "now"},
     ],
 )
 def test_an_answer_that_does_not_fit_is_refused_and_nothing_is_written(folder, office, change):
@@ -91,6 +94,7 @@ def test_an_answer_for_other_keys_is_refused(folder, tmp_path, office):
         ("backend.hpke.pub", "", "no key"),
         ("backend.receipt.pub", "AAAA\n", "keys of [3] bytes"),
         ("backend.receipt.pub", "not base64", "no base64"),
+        ("office.time", "yesterday", "no number"),
     ],
 )
 def test_a_credential_that_is_amiss_is_named_with_the_next_step(
@@ -106,3 +110,54 @@ def test_a_credential_that_is_amiss_is_named_with_the_next_step(
     assert fault.path == str(folder / name)
     assert found in fault.found
     assert "vitalpost provision" in fault.hint
+
+
+def test_new_keys_are_asked_for_beside_the_present_ones_and_take_their_place(folder, office):
+    install(folder, office.answer(request := make_request(folder, "hub-1")))
+    before = load_credentials(folder)
+    asked = make_request(folder, "hub-1", renew=True)
+    assert asked.sign_key == make_request(folder, "hub-1", renew=True).sign_key
+    assert asked.former_key == request.sign_key == load_credentials(folder).signer.public()
+    install(folder, office.answer(asked) | {"utc_ms": 2_000_000_000_000})
+    after = load_credentials(folder)
+    assert after.signer.public() == asked.sign_key != before.signer.public()
+    assert (before.told_ms, after.told_ms) == (1_790_000_000_000, 2_000_000_000_000)
+    assert not list(folder.glob("*.next"))
+
+
+def test_an_answer_to_the_present_keys_leaves_the_next_ones_waiting(folder, office):
+    request = make_request(folder, "hub-1")
+    make_request(folder, "hub-1", renew=True)
+    install(folder, office.answer(request))
+    assert load_credentials(folder).signer.public() == request.sign_key
+    assert len(list(folder.glob("*.next"))) == 2
+
+
+@pytest.mark.parametrize("done", ["hub.tls.key", "hub.sign.key", "hub.tls.crt"])
+def test_an_installation_that_was_cut_short_is_completed_by_the_next(folder, office, done):
+    install(folder, office.answer(make_request(folder, "hub-1")))
+    answer = office.answer(asked := make_request(folder, "hub-1", renew=True))
+    if done == "hub.tls.crt":
+        (folder / done).write_text(answer["certificate"])
+    else:
+        (folder / f"{done}.next").replace(folder / done)
+    install(folder, answer)
+    assert load_credentials(folder).signer.public() == asked.sign_key
+
+
+def test_records_are_sealed_to_the_first_key_of_the_suite_in_the_settings(folder, office):
+    office.opening_keys.append(OpeningKey.generate(X25519))
+    install(folder, office.answer(make_request(folder, "hub-1")))
+    wanted = office.opening_keys[1].public().id
+    assert load_credentials(folder).sealing_key("x25519").id == wanted
+
+
+def test_a_suite_of_which_the_office_has_no_key_is_a_fault_of_the_settings(folder, office):
+    office.opening_keys.pop()
+    install(folder, office.answer(make_request(folder, "hub-1")))
+    with pytest.raises(ConfigErrors) as caught:
+        load_credentials(folder).sealing_key("x25519")
+    [fault] = caught.value.faults
+    assert (fault.path, fault.found) == ("hub.suite", "'x25519'")
+    assert fault.wanted.endswith(": x-wing")
+    assert "--add hpke" in fault.hint

@@ -1,0 +1,155 @@
+"""A Contec CMS50 on a pty: sixty frames of five bytes a second while it is plugged in.
+
+Its port is a symbolic link, as udev makes one for a USB cable: unplugged, the link is gone and the
+terminal behind it as well. Commands come on stdin, one JSON object a line, and are answered by one:
+
+    {"do": "finger", "value": true | false}
+    {"do": "plug", "value": true | false}
+    {"do": "noise", "bytes": 500}       random bytes, all at once
+    {"do": "half"}                      a frame cut after three bytes
+    {"do": "stop"}
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import os
+import random
+import select
+import tty
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from simulator.home import lines
+
+RATE_HZ = 60
+FINGER_OUT, BEEP = 0x10, 0x40
+PULSE_HIGH = 0x40  # bit 7 of the pulse, in the third byte
+NO_SPO2, NO_PULSE = 127, 255
+HALF = 3
+
+
+def build(*, spo2: int, pulse: int, pleth: int, first: int = 5) -> bytes:
+    """One frame; `first` is signal strength and flags of the first byte."""
+    return bytes((0x80 | first, pleth, (pulse >> 1 & PULSE_HIGH) | pleth >> 4, pulse & 0x7F, spo2))
+
+
+class Oximeter:
+    """Plugged in at `port`, a path that nothing else uses; its numbers may be set at any time."""
+
+    def __init__(self, port: Path, seed: int = 0) -> None:
+        self.has_finger = True
+        self.spo2 = 97
+        self.pulse = 72
+        self.port = port
+        self._dice = random.Random(seed)  # noqa: S311  noise on a simulated line
+        self._sent = 0
+        self._ends: tuple[int, ...] = ()
+
+    def plug(self) -> None:
+        """Be there. The hub's end stays open here: a cable outlives whoever listens."""
+        self._ends = hub, own = os.openpty()[::-1]
+        tty.setraw(hub)
+        os.set_blocking(own, False)
+        self.port.symlink_to(os.ttyname(hub))
+
+    def unplug(self) -> None:
+        """Be gone, terminal and all."""
+        self.port.unlink(missing_ok=True)
+        for end in self._ends:
+            os.close(end)
+        self._ends = ()
+
+    def frame(self) -> bytes:
+        """What it sends next."""
+        self._sent += 1
+        if not self.has_finger:
+            return build(spo2=NO_SPO2, pulse=NO_PULSE, pleth=0, first=FINGER_OUT)
+        phase = self._sent * self.pulse / 60 / RATE_HZ % 1
+        pleth = round(64 + 50 * math.sin(2 * math.pi * phase) * math.exp(-phase))
+        is_beat = phase < self.pulse / 60 / RATE_HZ
+        return build(
+            spo2=self.spo2, pulse=self.pulse, pleth=pleth, first=5 | (BEEP if is_beat else 0)
+        )
+
+    def beat(self, count: int = 1) -> bytes:
+        """Send so many frames at once; returns them."""
+        sent = b"".join(self.frame() for _ in range(count))
+        self.write(sent)
+        return sent
+
+    def noise(self, size: int) -> bytes:
+        """Send so many random bytes."""
+        sent = self._dice.randbytes(size)
+        self.write(sent)
+        return sent
+
+    def write(self, data: bytes) -> int:
+        """Put bytes on the line; returns how many it took, the rest is lost."""
+        if not self._ends:
+            return 0
+        with suppress(BlockingIOError):
+            return os.write(self._ends[1], data)
+        return 0
+
+    def heard(self) -> bytes:
+        """What was written to it."""
+        with suppress(BlockingIOError):
+            return os.read(self._ends[1], 4096)
+        return b""
+
+    def waits(self) -> bool:
+        """Whether the hub has not taken all that was sent."""
+        return bool(select.select([self._ends[0]], [], [], 0)[0]) if self._ends else False
+
+    async def run(self) -> None:
+        """Send at its own pace until cancelled."""
+        while True:
+            self.beat()
+            await asyncio.sleep(1 / RATE_HZ)
+
+
+async def run(port: Path, seed: int) -> None:
+    """Be an oximeter until `stop` or the end of stdin."""
+    oximeter = Oximeter(port, seed)
+    oximeter.plug()
+    living = asyncio.create_task(oximeter.run())
+    _say(event="ready", port=str(port))
+    try:
+        async for line in lines():
+            try:
+                command = json.loads(line)
+                goes_on = _obey(oximeter, command)
+            except (ValueError, LookupError, TypeError, OSError) as error:
+                _say(ok=False, error=f"{type(error).__name__}: {error}")
+                continue
+            _say(ok=True)
+            if not goes_on:
+                break
+    finally:
+        living.cancel()
+        oximeter.unplug()
+
+
+def _obey(oximeter: Oximeter, command: dict[str, Any]) -> bool:
+    match command["do"]:
+        case "finger":
+            oximeter.has_finger = bool(command["value"])
+        case "plug":
+            (oximeter.plug if command["value"] else oximeter.unplug)()
+        case "noise":
+            oximeter.noise(int(command["bytes"]))
+        case "half":
+            oximeter.write(oximeter.frame()[:HALF])
+        case other:
+            if other != "stop":
+                raise ValueError(f"{other!r} is no command; simulator/oximeter.py lists them")
+            return False
+    return True
+
+
+def _say(**facts: Any) -> None:
+    print(json.dumps(facts), flush=True)  # noqa: T201  the conductor reads it
