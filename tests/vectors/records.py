@@ -9,16 +9,18 @@ from tests.vectors.known import HUBS, OPENING, RECEIPT_KEY, START, UTC_MS, fixed
 from uplink.cbor import dump
 from uplink.keys import hpke_info
 from uplink.records import (
+    ChannelFact,
     ClockRecord,
     DeviceRecord,
     EventRecord,
     ObservationFact,
     ReadingRecord,
+    SeriesRecord,
     Stamp,
     encode,
 )
 from uplink.seal import encrypt0, sign_receipt, sign_statement
-from uplink.statements import CHAIN_START, Checkpoint, Ending, Gone, extend_chain
+from uplink.statements import CHAIN_START, Checkpoint, Ending, Gone, Request, extend_chain
 from uplink.wire import Receipt, Refusal, Run, encode_message, encode_receipt
 
 CUFF = ("A&D Medical", "UA-651BLE", "5181100123")
@@ -87,6 +89,18 @@ RECORDS = {
     ),
     "frame that no driver could decode": EventRecord(
         stamp(18), "frame-undecodable", 0, (("2A35", b"\x16\x7d"),)
+    ),
+    "stretch of a stream": SeriesRecord(
+        stamp(20),
+        1,
+        ("", bytes.fromhex("8552403f62") * 4),
+        (
+            ChannelFact(150456, "%", ((Decimal(98), 3), (None, 1))),
+            ChannelFact(149530, "/min", ((Decimal(63), 1), (Decimal("63.5"), 3))),
+        ),
+        4,
+        Decimal(60),
+        67,
     ),
     "battery": EventRecord(stamp(19), "battery", 0, (("2A19", b"\x32"),), {"percent": 50}),
 }
@@ -170,6 +184,7 @@ def statements(epochs, sealed):
             "hub-1", epoch.kid, len(sealed), Ending.CLOSED, UTC_MS, chains[-1], fixed("before", 16)
         ),
         "found so by a later start": Checkpoint("hub-1", epoch.kid, 5, Ending.RECOVERED, UTC_MS),
+        "what has changed?": Request("hub-1", UTC_MS, b"PKCS 10", (bytes(8),), bytes(8)),
         "gone for good": Gone("hub-1", UTC_MS, {epoch.kid: ((1, 1), (3, 2**32 - 1))}),
     }
     return {
