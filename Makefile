@@ -41,7 +41,7 @@ test: env broker
 
 # Node and npm from Debian's packages; what npm installs is locked by hashes beside the consumer.
 test-interop: env broker
-	@if ! command -v npm >/dev/null || ! node -e 'process.exit(process.versions.node.split(".")[0] < 18)'; then \
+	@if ! command -v npm >/dev/null || ! node -e 'process.exit(+(process.versions.node.split(".")[0] < 18))'; then \
 		if [ "$$(id -u)" = 0 ]; then sudo=; elif command -v sudo >/dev/null; then sudo=sudo; else \
 			echo "Node 18 or npm is missing and this user may not install it: as root, run 'apt-get install nodejs npm'." >&2; exit 1; fi; \
 		echo "Installing Node and npm from Debian's packages"; \

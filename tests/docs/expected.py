@@ -12,7 +12,8 @@ def as_expected(receipt):
         },
         "refused": [[kid.hex(), sequence, why] for kid, sequence, why in receipt.refused],
         "unknown": [kid.hex() for kid in receipt.unknown],
-        "checked": {kid.hex(): last for kid, last in receipt.checked.items()},
+        # 0 says that none is kept, beside what is wanted; a backend need not say it.
+        "checked": {kid.hex(): last for kid, last in receipt.checked.items() if last},
     }
     return {name: value for name, value in said.items() if value} or None
 

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from backend.intake import Intake
-from backend.keys import load_opening_keys, load_receipt_key
+from backend.keys import load_opening_keys
 from backend.ledger import Ledger
 from simulator.demo import Demo
 from simulator.processes import Program, run
+from uplink.keys import Signer
 from uplink.wire import Run, decode_message, encode_message
 
 CONSUMERS = Path(__file__).parents[2] / "docs" / "consumers"
@@ -91,7 +92,7 @@ class ForeignMonth(Demo):
         intake = Intake(
             ledger,
             load_opening_keys(self.keys),
-            load_receipt_key(self.keys),
+            Signer.generate(),
             "vitalpost",
             lambda: self.stage.clock.utc_ns() // 1_000_000,
         )
