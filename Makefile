@@ -1,5 +1,6 @@
 # make demo    a month of a patient's readings becomes qualifying days, with faults on the way
 # make test    every test
+# make test-interop    the foreign consumers in docs/consumers against hub, broker and vectors
 # make check   style, types, import rules, settings schema
 # make lock    renew requirements/*.txt from pyproject.toml
 SHELL := /bin/bash
@@ -8,7 +9,7 @@ BIN := .venv/bin
 export PATH := $(PATH):/usr/sbin:/sbin
 export PYTHONDONTWRITEBYTECODE = 1
 
-.PHONY: env demo test check format lock broker clean
+.PHONY: env demo test test-interop check format lock broker clean
 
 env: .venv/stamp
 
@@ -37,6 +38,19 @@ demo: env broker
 
 test: env broker
 	@$(BIN)/pytest -q
+
+# Node and npm from Debian's packages; what npm installs is locked by hashes beside the consumer.
+test-interop: env broker
+	@if ! command -v npm >/dev/null || ! node -e 'process.exit(+(process.versions.node.split(".")[0] < 18))'; then \
+		if [ "$$(id -u)" = 0 ]; then sudo=; elif command -v sudo >/dev/null; then sudo=sudo; else \
+			echo "Node 18 or npm is missing and this user may not install it: as root, run 'apt-get install nodejs npm'." >&2; exit 1; fi; \
+		echo "Installing Node and npm from Debian's packages"; \
+		$$sudo apt-get update -qq && \
+		$$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends nodejs npm >/dev/null || \
+		{ echo "Node could not be installed: run 'apt-get install nodejs npm' and read what it says." >&2; exit 1; }; \
+	fi
+	@cd docs/consumers/node && npm ci --omit=optional --ignore-scripts --silent
+	@$(BIN)/pytest -q tests/interop
 
 check: env
 	$(BIN)/ruff format --check .
