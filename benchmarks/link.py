@@ -160,4 +160,5 @@ def _headers(client: asyncio.StreamWriter) -> int:
     if sock is None or sock.fileno() < 0:
         return 0
     info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, SEGMENTS.size)
-    return sum(SEGMENTS.unpack(info)) * HEADERS_BYTES
+    out, came = SEGMENTS.unpack(info)
+    return int(out + came) * HEADERS_BYTES
