@@ -1,6 +1,7 @@
 # make demo    a month of a patient's readings becomes qualifying days, with faults on the way
 # make test    every test
 # make test-interop    the foreign consumers in docs/consumers against hub, broker and vectors
+# make bench   every budget of the design against its peers (under 20 minutes); docs/performance.md
 # make check   style, types, import rules, settings schema
 # make lock    renew requirements/*.txt from pyproject.toml
 SHELL := /bin/bash
@@ -9,7 +10,7 @@ BIN := .venv/bin
 export PATH := $(PATH):/usr/sbin:/sbin
 export PYTHONDONTWRITEBYTECODE = 1
 
-.PHONY: env demo test test-interop check format lock broker clean
+.PHONY: env demo test test-interop bench check format lock broker
 
 env: .venv/stamp
 
@@ -52,6 +53,15 @@ test-interop: env broker
 	@cd docs/consumers/node && npm ci --omit=optional --ignore-scripts --silent
 	@$(BIN)/pytest -q tests/interop
 
+bench: env broker build/thingsboard/stamp
+	@$(BIN)/python -m benchmarks
+
+# The peer that is measured beside us, in an environment of its own.
+build/thingsboard/stamp: requirements/thingsboard.txt
+	$(PYTHON) -m venv --clear build/thingsboard
+	build/thingsboard/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/thingsboard.txt
+	@touch $@
+
 check: env
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -69,7 +79,6 @@ lock:
 		--python-version 3.11 pyproject.toml "$$@"; }; \
 	lock --extra hub -o requirements/hub.txt; \
 	lock --extra backend -o requirements/backend.txt; \
-	lock --extra hub --extra backend --extra simulator --extra dev -o requirements/dev.txt
-
-clean:
-	rm -rf .venv build dist
+	lock --extra hub --extra backend --extra simulator --extra dev -o requirements/dev.txt; \
+	uv pip compile -q --universal --generate-hashes --no-header --no-annotate --python-version 3.11 \
+		requirements/thingsboard.in -o requirements/thingsboard.txt
