@@ -160,7 +160,7 @@ class Site:
     def _write_settings(self, keys: Path) -> None:
         shutil.copy(CONFIG / "mosquitto.acl", keys)
         (self.folder / "broker").mkdir()
-        (self.folder / "hub").mkdir()
+        (self.folder / "hub").mkdir(0o700)
         text = (CONFIG / "mosquitto.conf").read_text()
         marks = {"PORT": self.port, "ADDRESS": "127.0.0.1", "CERTS": keys}
         for mark, value in {**marks, "DATA": self.folder / "broker"}.items():

@@ -58,7 +58,11 @@ def test_every_channel_has_an_operation_with_its_bindings():
         for operation in API["operations"].values()
     }
     assert channels.keys() == API["channels"].keys()
-    assert {binding["qos"] for binding in channels.values()} == {1}
+    assert {name: binding["qos"] for name, binding in channels.items()} == {
+        "records": 1,
+        "receipts": 0,
+        "status": 1,
+    }
     for channel in API["channels"].values():
         assert re.findall("{(.+?)}", channel["address"]) == list(channel["parameters"])
 
