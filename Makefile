@@ -2,6 +2,7 @@
 # make test    every test
 # make test-interop    the foreign consumers in docs/consumers against hub, broker and vectors
 # make bench   every budget of the design against its peers (under 20 minutes); docs/performance.md
+# make test-faults   faults injected and counted, under 15 minutes; QUICK=1 for the five-minute form
 # make check   style, types, import rules, settings schema
 # make lock    renew requirements/*.txt from pyproject.toml
 SHELL := /bin/bash
@@ -10,7 +11,7 @@ BIN := .venv/bin
 export PATH := $(PATH):/usr/sbin:/sbin
 export PYTHONDONTWRITEBYTECODE = 1
 
-.PHONY: env demo test test-interop bench check format lock broker
+.PHONY: env demo test test-interop test-faults bench check format lock broker
 
 env: .venv/stamp
 
@@ -61,6 +62,9 @@ build/thingsboard/stamp: requirements/thingsboard.txt
 	$(PYTHON) -m venv --clear build/thingsboard
 	build/thingsboard/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/thingsboard.txt
 	@touch $@
+
+test-faults: env broker
+	@$(BIN)/python -m tests.faults $(if $(QUICK),--quick) $(if $(SEED),--seed $(SEED))
 
 check: env
 	$(BIN)/ruff format --check .

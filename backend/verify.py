@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import NamedTuple
 
 from sqlalchemy import Connection, func, select
@@ -24,6 +25,7 @@ from uplink.errors import SealError, UnknownKind, WireError
 from uplink.keys import OpeningKey
 from uplink.records import DeviceRecord, Record, decode
 from uplink.statements import KeyRecord
+from uplink.wire import Ranges
 
 
 class Gap(NamedTuple):
@@ -40,10 +42,12 @@ class Gap(NamedTuple):
 class Findings:
     """What is in the ledger, and what is wrong with it; `problems` names each one.
 
-    `reading_ids` are made anew from the sealed records, failed measurements among them.
+    `reading_ids` are made anew from the sealed records, failed measurements among them; `stored`
+    has all records, ranges of sequences by kid.
     """
 
     reading_ids: set[bytes] = field(default_factory=set)
+    stored: dict[bytes, Ranges] = field(default_factory=dict)
     records: int = 0
     readings: int = 0
     failed_measurements: int = 0
@@ -89,6 +93,7 @@ class Verifier:
             where = f"hub {hub}, epoch {row.kid.hex()}"
             rows = self._load_records(row.id)
             stored[row.kid] = {sequence: sealed for sequence, _, sealed in rows}
+            self._found.stored[row.kid] = _ranges(list(stored[row.kid]))
             self._found.records += len(rows)
             try:
                 opened = self._opener.open(row.key_record, sign_keys)
@@ -181,3 +186,10 @@ class Verifier:
             .where(ledger.sighting.c.epoch == epoch)
         )
         return dict(rows.all())
+
+
+def _ranges(sequences: Sequence[int]) -> Ranges:
+    """Sequences in order, as ranges with both ends included."""
+    runs = groupby(enumerate(sequences), lambda each: each[1] - each[0])
+    found = [[sequence for _, sequence in run] for _, run in runs]
+    return [(run[0], run[-1]) for run in found]

@@ -9,6 +9,7 @@ Each has `do`, what stands beside it here, and perhaps an `id`, which its answer
     resend          count: as many of the records delivered last
     out-of-range    value true or false
     wait-connected  timeout_s: until a hub is connected
+    wait-alone      timeout_s: until none is
     wait-delivered  timeout_s: until the memory is empty and no hub is connected
     memory          the frames that are not delivered yet
     stop
@@ -107,6 +108,7 @@ TAKES: Mapping[str, tuple[str, ...]] = {
     "resend": ("count",),
     "out-of-range": ("value",),
     "wait-connected": ("timeout_s",),
+    "wait-alone": ("timeout_s",),
     "wait-delivered": ("timeout_s",),
     "memory": (),
     "stop": (),

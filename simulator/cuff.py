@@ -78,6 +78,7 @@ class Cuff:
         self.memory: deque[Record] = deque()
         self.powered = asyncio.Event()
         self.visited = asyncio.Event()  # set while a hub is connected
+        self.alone = asyncio.Event()  # set while none is
         self.idle = asyncio.Event()  # set while none is and the memory is empty
         self._delivered: deque[Record] = deque(maxlen=0 if self.is_live_only else MEMORY_SIZE)
         self._script = script
@@ -237,6 +238,7 @@ class Cuff:
     def _note(self) -> None:
         for event, is_so in (
             (self.visited, self._visit is not None),
+            (self.alone, self._visit is None),
             (self.idle, not self._visit and not self.memory),
         ):
             (event.set if is_so else event.clear)()

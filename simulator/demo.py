@@ -13,10 +13,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from simulator import report
+from simulator import history, journals, report
 from simulator.processes import Program
 from simulator.script import Captured, Event, Fault, Measure, Script
-from simulator.stage import DELIVERY_TIMEOUT_S, PATIENT, Say, Stage
+from simulator.stage import DELIVERY_TIMEOUT_S, HUB, PATIENT, Say, Stage
 
 ARRIVAL_TIMEOUT_S = 40
 INTERRUPTED = {"systolic": 133, "diastolic": 85, "mean": 101, "pulse": 70}
@@ -45,14 +45,26 @@ class Demo:
         self.say("waiting until the office has everything")
         await self._arrived(measured.count)
         await stage.hub.stop()
+        return await self._compare(measured, time.monotonic() - started)
+
+    async def _compare(self, measured: report.Measured, elapsed_s: float) -> report.Outcome:
+        stage = self.stage
+        verified = await stage.ask_office("verify")
+        days = await stage.ask_office("days", PATIENT)
+        steps = (
+            *report.tell_log(stage.log, self.script),
+            *journals.read(stage.journal),
+            *journals.ask_ledger(verified, days),
+        )
         return report.compare(
             measured,
-            await stage.ask_office("verify"),
-            await stage.ask_office("days", PATIENT),
+            verified,
+            days,
+            history=history.judge(steps, {HUB}),
             killed=self.kills,
             wire_bytes=stage.proxy.bytes_up + stage.proxy.bytes_down,
             flash_bytes=stage.hub.written_bytes,
-            elapsed_s=time.monotonic() - started,
+            elapsed_s=elapsed_s,
         )
 
     async def _happen(self, event: Event) -> None:
@@ -93,6 +105,8 @@ class Demo:
                 await stage.home.ask("measure", values=INTERRUPTED)
                 await stage.home.ask("wait-connected", timeout_s=DELIVERY_TIMEOUT_S)
                 await self._kill(stage.hub)
+                # Its last confirmation may still be on the air.
+                await stage.home.ask("wait-alone", timeout_s=DELIVERY_TIMEOUT_S)
                 if not (await stage.home.ask("memory"))["frames"]:
                     # Confirmed before the hub could keep it (docs/threat-model.md): ask again.
                     self.say("  the cuff had handed it over already and is asked again")
@@ -104,7 +118,7 @@ class Demo:
                 await stage.delivered()
 
     async def _kill(self, part: Program) -> None:
-        await part.kill()
+        await self.stage.kill(part)
         self.kills.append(part.name)
 
     async def _arrived(self, expected: int) -> None:
@@ -112,7 +126,8 @@ class Demo:
         while time.monotonic() < deadline:
             self.stage.assert_alive()
             hubs = await self.stage.ask_office("hubs")
-            if sum(hub["measurements"] for hub in hubs["hubs"]) >= expected:
+            has_all = sum(hub["measurements"] for hub in hubs["hubs"]) >= expected
+            if has_all and self.stage.note_drained():
                 return
             await asyncio.sleep(0.3)
 
@@ -150,11 +165,11 @@ async def main(script: Script, *, as_json: bool, keep: bool) -> int:
     return 0 if outcome.is_good else 1
 
 
-def folder_on_disk() -> Path:
+def folder_on_disk(prefix: str = "vitalpost-demo-") -> Path:
     """A fresh folder on a real file system: bytes written to a tmpfs reach no flash."""
     for parent in (tempfile.gettempdir(), "/var/tmp"):  # noqa: S108  a fresh folder is made in it
         if file_system(Path(parent)) not in ("tmpfs", "ramfs"):
-            return Path(tempfile.mkdtemp(prefix="vitalpost-demo-", dir=parent))
+            return Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
     raise RuntimeError("every temporary folder is in memory: set TMPDIR to one on a disk")
 
 

@@ -96,8 +96,9 @@ async def carry_out(command: Command, air: Air, cuff: Cuff) -> dict[str, Any]:
             return {"count": cuff.resend(count)}
         case "out-of-range", away:
             air.carry_away(away=away)
-        case "wait-connected" | "wait-delivered" as wait, timeout_s:
-            await within(timeout_s, cuff.visited if wait == "wait-connected" else cuff.idle)
+        case "wait-connected" | "wait-alone" | "wait-delivered" as wait, timeout_s:
+            awaited = {"wait-connected": cuff.visited, "wait-alone": cuff.alone}
+            await within(timeout_s, awaited.get(wait, cuff.idle))
         case "memory", _:
             return {"frames": [record.frame.hex() for record in cuff.memory]}
     return {}

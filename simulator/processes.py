@@ -9,6 +9,7 @@ import signal
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -28,10 +29,12 @@ class Program:
         self.log = folder / f"{name}.log"
         self.written_bytes = 0
         self.process: Process | None = None
+        self._born_at = 0
 
     async def start(self, *, stdin: int | None = None, stdout: int | None = None) -> Process:
         """Start it; returns at once."""
         with self.log.open("ab") as log:
+            self._born_at = log.tell()
             self.process = await asyncio.create_subprocess_exec(
                 *self.command,
                 stdin=stdin or asyncio.subprocess.DEVNULL,
@@ -53,13 +56,20 @@ class Program:
         process = self.process
         if process is None or process.returncode is not None:
             return
-        self.written_bytes += written_bytes(process.pid)
-        process.send_signal(how)
+        with suppress(OSError):  # it has just ended by itself
+            self.written_bytes += written_bytes(process.pid)
+            process.send_signal(how)
         try:
             await asyncio.wait_for(process.wait(), STOP_TIMEOUT_S)
         except TimeoutError:
             process.kill()
             await process.wait()
+
+    def said(self) -> str:
+        """What it has said since it was last started."""
+        with self.log.open(errors="replace") as log:
+            log.seek(self._born_at)
+            return log.read()
 
     def assert_alive(self) -> None:
         """Raise RuntimeError with the end of its log if it has died by itself."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -13,6 +14,8 @@ from zoneinfo import ZoneInfo
 
 import cbor2
 
+from simulator import frames
+from simulator.history import Step, Verdict
 from simulator.script import Script
 
 
@@ -49,12 +52,13 @@ class Outcome:
     elapsed_s: float
     wire_bytes_per_reading: int
     flash_bytes_per_reading: int
+    history: Verdict
 
     @property
     def is_good(self) -> bool:
         """Nothing lost, nothing doubled, and just the days that the cuff's log implies."""
         bad = self.lost + self.counted_twice + self.gaps + self.wrong_days + len(self.problems)
-        return bad == 0 and self.measured > 0
+        return bad == 0 and self.measured > 0 and self.history.violation is None
 
     def facts(self) -> dict[str, Any]:
         """For `--json`."""
@@ -75,6 +79,7 @@ class Outcome:
             "elapsed_s": round(self.elapsed_s, 1),
             "wire_bytes_per_reading": self.wire_bytes_per_reading,
             "flash_bytes_per_reading": self.flash_bytes_per_reading,
+            "history": self.history.sentence,
         }
 
     def table(self) -> str:
@@ -91,6 +96,7 @@ class Outcome:
             ("bytes on the wire per reading", self.wire_bytes_per_reading),
             ("bytes on flash per reading", self.flash_bytes_per_reading),
             ("elapsed", f"{self.elapsed_s:.1f} s"),
+            ("history", self.history.sentence),
         ]
         lines = [f"{name:<32}{value}" for name, value in rows]
         lines += [f"PROBLEM: {problem}" for problem in self.problems]
@@ -100,24 +106,30 @@ class Outcome:
         return "\n".join(lines)
 
 
-def read_log(path: Path, script: Script) -> Measured:
-    """Read the cuff's log: each measurement with the true time of the script's clock."""
+def tell_log(path: Path, script: Script) -> Iterator[Step]:
+    """The cuff's log as steps; each day is that of the script's clock, which is the truth."""
     cuff, zone = script.cuff, ZoneInfo(script.zone)
     identity = cbor2.dumps([cuff.maker, cuff.model, cuff.serial])
-    events = [json.loads(line) for line in path.read_text().splitlines()]
-    made = [event for event in events if event["event"] == "measured"]
-    names = [hashlib.sha256(identity + bytes.fromhex(e["frame"])).digest()[:16].hex() for e in made]
-    is_timed = all(event["device_time"] for event in made)
-    days = (
-        datetime.fromtimestamp(event["utc_ms"] / 1000, UTC).astimezone(zone).date()
-        for event in made
-        if not event["failed"]
-    )
+    for event in map(json.loads, path.read_text().splitlines()):
+        if event["event"] in ("measured", "confirmed", "dropped"):
+            frame = bytes.fromhex(event["frame"])
+            is_named = frames.device_time(frame) is not None
+            name = hashlib.sha256(identity + frame).digest()[:16].hex()
+            at = datetime.fromtimestamp(event["utc_ms"] / 1000, UTC).astimezone(zone)
+            day = None if frames.is_failed(frame) else at.date().isoformat()
+            yield Step("cuff", event["event"], readings=[name] if is_named else (), day=day)
+
+
+def read_log(path: Path, script: Script) -> Measured:
+    """Read what the cuff says it measured."""
+    made = [step for step in tell_log(path, script) if step.did == "measured"]
+    names = frozenset(name for step in made for name in step.readings)
+    is_named = all(step.readings for step in made)
     return Measured(
-        count=len(set(names)) if is_timed else len(made),
-        failed=sum(event["failed"] for event in made),
-        names=frozenset(names) if is_timed else None,
-        days=frozenset(days),
+        count=len(names) if is_named else len(made),
+        failed=sum(step.day is None for step in made),
+        names=names if is_named else None,
+        days=frozenset(date.fromisoformat(step.day) for step in made if step.day),
     )
 
 
@@ -147,6 +159,7 @@ def compare(
         killed=costs["killed"],
         problems=verified["problems"],
         elapsed_s=costs["elapsed_s"],
+        history=costs["history"],
         wire_bytes_per_reading=costs["wire_bytes"] // per_reading,
         flash_bytes_per_reading=costs["flash_bytes"] // per_reading,
     )

@@ -17,6 +17,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
+from simulator import history, journals
 from simulator.clock import ScriptClock
 from simulator.processes import Home, Program, program, run
 from simulator.proxy import CountingProxy
@@ -36,6 +37,7 @@ id = "{hub}"
 state = "{folder}/hub"
 credentials = "{folder}/hub/credentials"
 site_zone = "{zone}"
+journal = "{folder}/journal.jsonl"
 [broker]
 host = "127.0.0.1"
 port = {port}
@@ -59,6 +61,7 @@ bond = true
 BACKEND_TOML = """\
 [ledger]
 path = "{folder}/ledger.db"
+journal = "{folder}/journal.jsonl"
 [keys]
 dir = "{folder}/keys"
 [broker]
@@ -82,6 +85,7 @@ class Stage:
         self.clock = ScriptClock.create(folder / "clock")
         self.clock.jump_to(_nanoseconds(script.instant(1, "07:00")))
         self.log = folder / "cuff.jsonl"
+        self.journal = folder / "journal.jsonl"
         cuff = script.cuff
         self.home = Home(
             "home",
@@ -118,7 +122,7 @@ class Stage:
         await run(
             program("vitalpost-backend"), "keygen", self._path("keys"), "--broker", "127.0.0.1"
         )
-        self._write_broker_files()
+        write_broker_files(self.folder, self.folder / "keys", self.broker_port)
         (self.folder / "backend.toml").write_text(
             BACKEND_TOML.format(folder=self.folder, port=self.broker_port)
         )
@@ -159,6 +163,18 @@ class Stage:
         for part in (self.hub, self.home, self.backend, self.broker):
             part.assert_alive()
 
+    async def kill(self, part: Program) -> None:
+        """`kill -9`, written into the journal in the name of its victim."""
+        await part.kill()
+        journals.note(self.journal, HUB if part is self.hub else part.name, "killed")
+
+    def note_drained(self) -> bool:
+        """Whether the office has all that the hub has committed; if so the journal says it."""
+        is_drained = not history.find_undelivered(journals.read(self.journal), {HUB})
+        if is_drained:
+            journals.note(self.journal, HUB, "drained")
+        return is_drained
+
     async def ask_office(self, command: str, *words: str) -> dict[str, Any]:
         """One command of the backend, as data. A fault that `verify` finds is data too."""
         asked = self._office(command, *words, "--json")
@@ -197,22 +213,6 @@ class Stage:
             else:
                 return
 
-    def _write_broker_files(self) -> None:
-        # The shipped samples, filled in. Mosquitto started by root would become another user.
-        keys = self._path("keys")
-        shutil.copy(CONFIG / "mosquitto.acl", keys)
-        (self.folder / "broker").mkdir()
-        text = (CONFIG / "mosquitto.conf").read_text()
-        for mark, value in {
-            "@PORT@": str(self.broker_port),
-            "@ADDRESS@": "127.0.0.1",
-            "@CERTS@": keys,
-            "@DATA@": self._path("broker"),
-        }.items():
-            text = text.replace(mark, value)
-        user = Path(f"/proc/{os.getpid()}").owner()
-        (self.folder / "mosquitto.conf").write_text(f"{text}user {user}\n")
-
     def _office(self, command: str, *words: str) -> list[str]:
         settings = ("--settings", self._path("backend.toml"))
         return [program("vitalpost-backend"), command, *words, *settings]
@@ -222,6 +222,23 @@ class Stage:
 
     def _path(self, name: str) -> str:
         return str(self.folder / name)
+
+
+def write_broker_files(folder: Path, keys: Path, port: int) -> None:
+    """The shipped samples, filled in: a broker whose settings and state are in `folder`."""
+    shutil.copy(CONFIG / "mosquitto.acl", keys)
+    (folder / "broker").mkdir()
+    text = (CONFIG / "mosquitto.conf").read_text()
+    for mark, value in {
+        "@PORT@": str(port),
+        "@ADDRESS@": "127.0.0.1",
+        "@CERTS@": str(keys),
+        "@DATA@": str(folder / "broker"),
+    }.items():
+        text = text.replace(mark, value)
+    # Mosquitto started by root would become another user.
+    user = Path(f"/proc/{os.getpid()}").owner()
+    (folder / "mosquitto.conf").write_text(f"{text}user {user}\n")
 
 
 def mosquitto() -> str:

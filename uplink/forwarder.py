@@ -30,6 +30,9 @@ from uplink.witness import Witness
 INBOX_MESSAGES = 256  # a receipt that is pushed out comes again: its rows are sent again
 
 
+Connect = Callable[[Broker, Callable[[Message], None], tuple[str, bytes]], Awaitable[Connection]]
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
     """Where records go and whose receipts count, by the backend's Ed25519 keys of 32 bytes.
@@ -66,6 +69,7 @@ class Forwarder:
         journal: Journal = keep_no_journal,
         pace: Pace = PACE,
         now: Callable[[], float] = time.monotonic,
+        connect: Connect = Connection.open,
         wait: Callable[[asyncio.Event, float], Awaitable[None]] = wait_for,
         renewal: Renewal | None = None,
     ) -> None:
@@ -77,6 +81,7 @@ class Forwarder:
         self._journal = journal
         self._pace = pace
         self._now = now
+        self._open = connect
         self._wait = wait
         self._renewal = renewal or NoRenewal()
         self._offers = Offers(pace)
@@ -126,7 +131,7 @@ class Forwarder:
         self._take_route(self._renewal.reroute(self._route))
         will = self._route.topic("status"), GONE
         broker = replace(self._route.broker, keepalive_s=self._keepalive_s)
-        link = await Connection.open(broker, self._hear, will)
+        link = await self._open(broker, self._hear, will)
         try:
             await link.subscribe(self._route.topic("receipts"))
             self.standing.connected()

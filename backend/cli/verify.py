@@ -29,7 +29,9 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         gaps = [gap._asdict() | {"kid": gap.kid.hex()} for gap in found.gaps]
         names = sorted(name.hex() for name in found.reading_ids)
-        print(json.dumps(asdict(found) | {"gaps": gaps, "reading_ids": names}))
+        stored = {kid.hex(): ranges for kid, ranges in found.stored.items()}
+        listed = {"gaps": gaps, "reading_ids": names, "stored": stored}
+        print(json.dumps(asdict(found) | listed))
     else:
         for name in ("records", "readings", "failed_measurements", "sightings"):
             print(f"{getattr(found, name):>8} {name.replace('_', ' ')}")

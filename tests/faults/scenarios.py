@@ -1,0 +1,28 @@
+"""All scenarios, by name, in the order in which they are run."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from tests.faults.brokers import forgetful_broker, refusing_broker
+from tests.faults.crowd import reconnections
+from tests.faults.drain import drain
+from tests.faults.handshakes import strange_brokers
+from tests.faults.intruders import false_receipts, junk
+from tests.faults.kills import random_kills
+from tests.faults.links import silent_link
+from tests.faults.quarter import quarters
+from tests.faults.run import Result, Run
+
+SCENARIOS: Mapping[str, Callable[[Run], Awaitable[Result]]] = {
+    "kills": random_kills,
+    "quarters": quarters,
+    "silent-link": silent_link,
+    "refusing-broker": refusing_broker,
+    "forgetful-broker": forgetful_broker,
+    "strange-brokers": strange_brokers,
+    "false-receipts": false_receipts,
+    "junk": junk,
+    "drain": drain,
+    "reconnections": reconnections,
+}
