@@ -1,5 +1,7 @@
 # make demo    a month of a patient's readings becomes qualifying days, with faults on the way
 # make test    every test
+# make test-interop    the foreign consumers in docs/consumers against hub, broker and vectors
+# make bench   every budget of the design against its peers (under 20 minutes); docs/performance.md
 # make test-faults   faults injected and counted, under 15 minutes; QUICK=1 for the five-minute form
 # make check   style, types, import rules, settings schema
 # make lock    renew requirements/*.txt from pyproject.toml
@@ -9,7 +11,7 @@ BIN := .venv/bin
 export PATH := $(PATH):/usr/sbin:/sbin
 export PYTHONDONTWRITEBYTECODE = 1
 
-.PHONY: env demo test test-faults check format lock broker clean
+.PHONY: env demo test test-interop test-faults bench check format lock broker
 
 env: .venv/stamp
 
@@ -38,6 +40,28 @@ demo: env broker
 
 test: env broker
 	@$(BIN)/pytest -q
+
+# Node and npm from Debian's packages; what npm installs is locked by hashes beside the consumer.
+test-interop: env broker
+	@if ! command -v npm >/dev/null || ! node -e 'process.exit(+(process.versions.node.split(".")[0] < 18))'; then \
+		if [ "$$(id -u)" = 0 ]; then sudo=; elif command -v sudo >/dev/null; then sudo=sudo; else \
+			echo "Node 18 or npm is missing and this user may not install it: as root, run 'apt-get install nodejs npm'." >&2; exit 1; fi; \
+		echo "Installing Node and npm from Debian's packages"; \
+		$$sudo apt-get update -qq && \
+		$$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends nodejs npm >/dev/null || \
+		{ echo "Node could not be installed: run 'apt-get install nodejs npm' and read what it says." >&2; exit 1; }; \
+	fi
+	@cd docs/consumers/node && npm ci --omit=optional --ignore-scripts --silent
+	@$(BIN)/pytest -q tests/interop
+
+bench: env broker build/thingsboard/stamp
+	@$(BIN)/python -m benchmarks
+
+# The peer that is measured beside us, in an environment of its own.
+build/thingsboard/stamp: requirements/thingsboard.txt
+	$(PYTHON) -m venv --clear build/thingsboard
+	build/thingsboard/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/thingsboard.txt
+	@touch $@
 
 # strace, by which single system calls are made to fail, from Debian's packages.
 test-faults: env broker
@@ -68,7 +92,6 @@ lock:
 		--python-version 3.11 pyproject.toml "$$@"; }; \
 	lock --extra hub -o requirements/hub.txt; \
 	lock --extra backend -o requirements/backend.txt; \
-	lock --extra hub --extra backend --extra simulator --extra dev -o requirements/dev.txt
-
-clean:
-	rm -rf .venv build dist
+	lock --extra hub --extra backend --extra simulator --extra dev -o requirements/dev.txt; \
+	uv pip compile -q --universal --generate-hashes --no-header --no-annotate --python-version 3.11 \
+		requirements/thingsboard.in -o requirements/thingsboard.txt

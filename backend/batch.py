@@ -3,66 +3,89 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
 
 from sqlalchemy import Connection, insert, select, update
 
 from backend import ledger
+from backend.checkpoints import Checkpoints
+from backend.completeness import Fate
 from backend.epochs import Epoch, Opened, Opener, make_epoch
+from backend.extents import Extents
 from backend.facts import add_facts
 from backend.incidents import Incidents
 from backend.judging import judge_again
-from backend.membership import RETIRED, Member, note_receipt_keys
-from backend.naming import kind_of
+from backend.machines import Machines
+from backend.membership import Member, note_receipt_keys
 from backend.parking import park, unpark
+from backend.ranges import as_ranges
 from backend.reach import concerned, overtaken
-from uplink.errors import SealError, UnknownKind, WireError
+from backend.records import Records
+from backend.stated import Stated, read_statements
+from backend.wanted import ask, keep_gone
+from uplink.errors import SealError, WireError
 from uplink.keys import DataKey
-from uplink.records import Record, Stamp, decode
-from uplink.seal import verify_statement
-from uplink.statements import KeyRecord, Request
-from uplink.wire import Message, Receipt, Refusal, Run
+from uplink.statements import KeyRecord, Previous, Request
+from uplink.wire import Message, Receipt, Run
 
-CONFLICT = "conflict"
-UNOPENABLE = "unopenable"
-UNREADABLE = 0  # the kind of a record that opens and is none: authentic, so kept
+REFUSALS = UNKNOWN = 500  # per receipt, which is no longer than a message; the rest comes again
 
 
 class Batch:
     """One message of an enrolled hub. Nothing of it holds before the transaction is committed."""
 
     def __init__(self, connection: Connection, member: Member, opener: Opener, now_ms: int) -> None:
-        self.incidents = Incidents(connection, now_ms, member.hub)
+        hub = member.hub
+        self.incidents = Incidents(connection, now_ms, hub)
         self.request: Request | None = None
         self._connection = connection
-        self._hub = member.hub
+        self._hub = hub
         self._member = member
         self._opener = opener
         self._now_ms = now_ms
-        self._stored: dict[bytes, set[int]] = defaultdict(set)
-        self._refused: list[Refusal] = []
         self._unknown: dict[bytes, None] = {}
+        self._wanted: dict[bytes, list[tuple[int, int]]] = {}
+        self._checked: dict[bytes, int] = {}
+        self._followed: list[tuple[bytes, Previous]] = []
+        self._extents = Extents(connection, hub, now_ms)
+        self._machines = Machines(connection, self._extents, self.incidents, hub)
+        self._records = Records(
+            connection,
+            self._extents,
+            self._machines,
+            self.incidents,
+            member=member,
+            now_ms=now_ms,
+        )
 
     def take(self, message: Message) -> None:
         """Store what is new, make its facts, and judge the readings that they touch."""
         if message.unknown:
             self.incidents.count("unknown-items", "items that are no run", message.unknown)
         runs = [item for item in message.items if isinstance(item, Run)]
-        statements = [item for item in message.items if isinstance(item, bytes)]
-        begun, epochs = self._know(
-            [data for data in statements if not self._is_request(data)], {run.kid for run in runs}
+        stated = read_statements(
+            (item for item in message.items if isinstance(item, bytes)),
+            self._hub,
+            self._member.sign_keys,
+            self.incidents,
         )
+        for self.request in stated.requests:
+            note_receipt_keys(self._connection, self._member, self.request.receipt_keys)
+        begun, epochs = self._know(stated.key_records, {run.kid for run in runs})
+        self._extents.load(stated.kids | epochs.keys() | _previous(stated))
         opened: list[Opened] = []
         for epoch in begun:
-            opened += self._store(epoch, unpark(self._connection, self._hub, epoch.kid))
+            opened += self._records.store(epoch, unpark(self._connection, self._hub, epoch.kid))
         for run in runs:
             if run.kid in epochs:
-                opened += self._store(epochs[run.kid], list(enumerate(run.sealed, run.first)))
+                opened += self._records.store(
+                    epochs[run.kid], list(enumerate(run.sealed, run.first))
+                )
             else:
                 self._unknown[run.kid] = None
                 if not park(self._connection, self._hub, run, self._now_ms):
                     self.incidents.count("parking-full", f"epoch {run.kid.hex()}")
+        self._complete(stated, epochs, opened)
 
         touched = add_facts(self._connection, begun, opened)
         for conflict in touched.conflicts:
@@ -80,18 +103,49 @@ class Batch:
 
     def receipt(self) -> Receipt | None:
         """What the hub may release once this is committed; None where there is nothing to say."""
-        if not (self._stored or self._refused or self._unknown):
-            return None
-        stored = {kid: _ranges(sequences) for kid, sequences in self._stored.items()}
-        return Receipt(self._hub, self._now_ms, stored, self._refused, list(self._unknown))
+        stored = {kid: as_ranges(sequences) for kid, sequences in self._records.stored.items()}
+        refused, unknown = self._records.refused[:REFUSALS], list(self._unknown)[:UNKNOWN]
+        told = (stored, refused, unknown, self._wanted, self._checked)
+        return Receipt(self._hub, self._now_ms, *told) if any(told) else None
+
+    def _complete(
+        self,
+        stated: Stated,
+        epochs: Mapping[bytes, Epoch],
+        opened: Sequence[Opened],
+    ) -> None:
+        """Note how far the epochs go by what came, and find what to ask the hub for."""
+        for kid, before in self._followed:
+            self._extents.know(before.kid, before.last_sequence, self._now_ms)
+            self._machines.follow(kid, before.kid)
+        self._machines.note(epochs.values(), opened)
+        checkpoints = Checkpoints(
+            self._connection, self._extents, self.incidents, self._hub, self._now_ms
+        )
+        checkpoints.compare_passed(self._records.ahead)
+        self._checked = checkpoints.keep(stated.checkpoints)
+        for one, signed in stated.gone:
+            keep_gone(self._connection, self._extents, one, signed, self._now_ms)
+        refused: dict[bytes, list[int]] = defaultdict(list)
+        for kid, sequence, _ in self._records.refused:
+            refused[kid].append(sequence)
+        for kid, sequences in refused.items():
+            self._extents.give_up(kid, as_ranges(sequences), Fate.REFUSED)
+        self._extents.save()
+        wanted = ask(self._connection, self._hub, self._now_ms)
+        self._wanted = wanted.ranges
+        self._unknown |= dict.fromkeys(wanted.unknown)
+        # A hub that thinks that a checkpoint is here, which is not, learns it with what is asked.
+        asked = {*wanted.ranges, *(before.kid for _, before in self._followed)}
+        self._checked = checkpoints.newest(asked - self._checked.keys()) | self._checked
 
     def _know(
-        self, key_records: Iterable[bytes], kids: set[bytes]
+        self, key_records: Iterable[tuple[KeyRecord, bytes]], kids: set[bytes]
     ) -> tuple[list[Epoch], dict[bytes, Epoch]]:
         """The epochs that begin with these key records, and all that the message is about."""
         sent: dict[bytes, tuple[KeyRecord, bytes]] = {}
-        for record, data in self._verify(key_records):
-            if sent.setdefault(record.kid, (record, data))[1] != data:
+        for record, data in key_records:
+            if self._open(data) and sent.setdefault(record.kid, (record, data))[1] != data:
                 self._count_conflict(record.kid)
         rows = self._connection.execute(
             select(ledger.epoch.c.id, ledger.epoch.c.kid, ledger.epoch.c.key_record).where(
@@ -106,29 +160,6 @@ class Batch:
                 epochs[kid] = make_epoch(number, *opened)
         begun = [self._begin(record, data) for record, data in sent.values()]
         return begun, epochs | {epoch.kid: epoch for epoch in begun}
-
-    def _verify(self, key_records: Iterable[bytes]) -> Iterator[tuple[KeyRecord, bytes]]:
-        for data in key_records:
-            if opened := self._open(data):
-                record, _ = opened
-                if record.hub == self._hub:
-                    yield record, data
-                else:
-                    self.incidents.count("key-record-of-another-hub", f"it names {record.hub}")
-
-    def _is_request(self, data: bytes) -> bool:
-        try:
-            statement = verify_statement(data, self._member.sign_keys)
-        except (SealError, WireError):
-            return False  # what it is, opening it as a key record tells
-        if not isinstance(statement, Request):
-            return False
-        if statement.hub == self._hub:
-            self.request = statement
-            note_receipt_keys(self._connection, self._member, statement.receipt_keys)
-        else:
-            self.incidents.count("request-of-another-hub", f"it names {statement.hub}")
-        return True
 
     def _open(self, key_record: bytes) -> tuple[KeyRecord, DataKey] | None:
         try:
@@ -148,74 +179,15 @@ class Batch:
             "received_ms": self._now_ms,
             "previous_kid": record.previous and record.previous.kid,
             "previous_last": record.previous and record.previous.last_sequence,
+            "previous_clean": record.previous and record.previous.closed_cleanly,
         }
+        if record.previous:
+            self._followed.append((record.kid, record.previous))
         entered = insert(ledger.epoch).values(row).returning(ledger.epoch.c.id)
         number = self._connection.execute(entered).scalar_one()
         return make_epoch(number, record, self._opener.open(data, self._member.sign_keys)[1])
 
-    def _store(self, epoch: Epoch, sealed: Sequence[tuple[int, bytes]]) -> list[Opened]:
-        """Store what opens and is new; return it, opened."""
-        table = ledger.record
-        stored = self._connection.execute(
-            select(table.c.sequence, table.c.sealed).where(
-                table.c.epoch == epoch.id, table.c.sequence.in_([number for number, _ in sealed])
-            )
-        )
-        known: dict[int, bytes] = dict(stored.all())
-        opened: list[Opened] = []
-        rows: list[dict[str, Any]] = []
-        for sequence, data in sealed:
-            if sequence not in known:
-                try:
-                    plaintext = epoch.key.open(sequence, data)
-                except SealError:
-                    self._refuse(epoch, sequence, UNOPENABLE)
-                    continue
-                kind, record = self._read(epoch, sequence, plaintext)
-                if record and self._is_too_late(record.stamp):
-                    self._refuse(epoch, sequence, RETIRED)
-                    continue
-                known[sequence] = data
-                name = {"epoch": epoch.id, "sequence": sequence}
-                rows.append(name | {"kind": kind, "sealed": data, "received_ms": self._now_ms})
-                if record:
-                    opened.append(Opened(epoch, sequence, record))
-            elif known[sequence] != data:
-                self._refuse(epoch, sequence, CONFLICT)
-                continue
-            self._stored[epoch.kid].add(sequence)
-        if rows:
-            self._connection.execute(insert(table), rows)
-        return opened
 
-    def _is_too_late(self, stamp: Stamp) -> bool:
-        if self._member.retired_ms is not None and not stamp.quality:
-            self.incidents.count("retired-hub-unsure", "a record by a clock that was not set")
-        return self._member.is_refused(stamp)
-
-    def _read(self, epoch: Epoch, sequence: int, plaintext: bytes) -> tuple[int, Record | None]:
-        try:
-            record = decode(plaintext, epoch.start)
-        except UnknownKind as error:
-            self.incidents.count("record-of-later-version", f"kind {error.kind}")
-            return error.kind, None
-        except WireError as error:
-            at = f"record {sequence} of epoch {epoch.kid.hex()}"
-            self.incidents.count("record-unreadable", f"{at}: {error.what}")
-            return UNREADABLE, None
-        return kind_of(record), record
-
-    def _refuse(self, epoch: Epoch, sequence: int, reason: str) -> None:
-        self._refused.append(Refusal(epoch.kid, sequence, reason))
-        self.incidents.count(f"record-{reason}", f"record {sequence} of epoch {epoch.kid.hex()}")
-
-
-def _ranges(sequences: Iterable[int]) -> list[tuple[int, int]]:
-    """The sequences as ranges, both ends included."""
-    ranges: list[tuple[int, int]] = []
-    for sequence in sorted(sequences):
-        if ranges and ranges[-1][1] == sequence - 1:
-            ranges[-1] = (ranges[-1][0], sequence)
-        else:
-            ranges.append((sequence, sequence))
-    return ranges
+def _previous(stated: Stated) -> set[bytes]:
+    """The epochs that the key records name as the ones before."""
+    return {record.previous.kid for record, _ in stated.key_records if record.previous}

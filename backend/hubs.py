@@ -1,13 +1,20 @@
-"""How the hubs are: last seen, what they delivered, what is parked, what was refused."""
+"""How the hubs are: last seen, how complete, what is parked, what was refused."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from itertools import chain
+from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Row, func, select
 
-from backend.ledger import epoch, hub, incident, parked, record, sighting
+from backend.checkpoints import load_checkpoints
+from backend.completeness import Begun, Completeness, Facts, Fate, judge_hub
+from backend.ledger import epoch, extent, hole, hub, incident, parked, sighting
+from backend.ranges import Range, merge, subtract
+from uplink.statements import Previous
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +30,7 @@ class Incident:
 
 @dataclass(frozen=True, slots=True)
 class Hub:
-    """An enrolled hub; `open_epochs` are those that no other has followed, with what came last.
+    """An enrolled hub, and how complete the ledger is of it.
 
     `measurements` are distinct readings, failed ones among them.
     """
@@ -31,11 +38,12 @@ class Hub:
     id: str
     enrolled_ms: int
     seen_ms: int | None
-    epochs: int
+    retired_ms: int | None
+    revoked_ms: int | None
     records: int
     measurements: int
-    open_epochs: Sequence[tuple[bytes, int]]
-    parked: int
+    completeness: Completeness
+    parked: Mapping[bytes, int]
     incidents: Sequence[Incident]
 
     @property
@@ -46,8 +54,9 @@ class Hub:
 
 def load_hubs(connection: Connection) -> list[Hub]:
     """Every enrolled hub, by name."""
-    rows = connection.execute(select(hub.c.id, hub.c.enrolled_ms, hub.c.seen_ms).order_by(hub.c.id))
-    return [_load_hub(connection, *row) for row in rows.all()]
+    return [
+        _load_hub(connection, row) for row in connection.execute(select(hub).order_by(hub.c.id))
+    ]
 
 
 def load_incidents(connection: Connection, of: str = "") -> list[Incident]:
@@ -60,27 +69,75 @@ def load_incidents(connection: Connection, of: str = "") -> list[Incident]:
     return [Incident(*row) for row in rows]
 
 
-def _load_hub(connection: Connection, name: str, enrolled_ms: int, seen_ms: int | None) -> Hub:
-    last = func.coalesce(func.max(record.c.sequence), 0)
-    epochs = connection.execute(
-        select(epoch.c.kid, epoch.c.previous_kid, func.count(record.c.sequence), last)
-        .outerjoin(record)
+def load_facts(connection: Connection, name: str, *, is_active: bool = True) -> Facts:
+    """What the ledger has kept up of a hub's epochs: no record is read for it."""
+    same = (extent.c.hub == epoch.c.hub) & (extent.c.kid == epoch.c.kid)
+    rows = connection.execute(
+        select(
+            *(epoch.c.kid, extent.c.boot, extent.c.begun_ms, extent.c.until_ms),
+            *(epoch.c.previous_kid, epoch.c.previous_last, epoch.c.previous_clean),
+        )
+        .outerjoin(extent, same)
         .where(epoch.c.hub == name)
-        .group_by(epoch.c.id)
         .order_by(epoch.c.id)
+    )
+    begun = [
+        Begun(
+            row.kid,
+            row.boot or b"",
+            Previous(*row[-3:]) if row.previous_kid else None,
+            (row.begun_ms, row.until_ms) if row.begun_ms is not None else None,
+        )
+        for row in rows
+    ]
+    holes = _load_holes(connection, name)
+    extents = connection.execute(
+        select(extent.c.kid, extent.c.known, extent.c.disputed).where(extent.c.hub == name)
     ).all()
-    followed = {row.previous_kid for row in epochs}
-    of_hub = parked.c.hub == name
+    return Facts(
+        begun,
+        {
+            kid: subtract([(1, known)] if known else [], merge(chain(*holes[kid].values())))
+            for kid, known, _ in extents
+        },
+        load_checkpoints(connection, name),
+        {kid: of[Fate.GONE] for kid, of in holes.items()},
+        {kid: of[Fate.REFUSED] for kid, of in holes.items()},
+        frozenset(kid for kid, _, disputed in extents if disputed is not None),
+        is_active,
+    )
+
+
+def _load_holes(connection: Connection, name: str) -> dict[bytes, dict[str, list[Range]]]:
+    holes: dict[bytes, dict[str, list[Range]]] = defaultdict(lambda: defaultdict(list))
+    rows = connection.execute(
+        select(extent.c.kid, hole.c.fate, hole.c.first, hole.c.last)
+        .join(hole, hole.c.extent == extent.c.id)
+        .where(hole.c.hub == name)
+        .order_by(hole.c.extent, hole.c.first)
+    )
+    for kid, fate, first, last in rows:
+        holes[kid][fate].append((first, last))
+    return holes
+
+
+def _load_hub(connection: Connection, row: Row[Any]) -> Hub:
+    name = row.id
+    retired_ms, revoked_ms = (getattr(row, column, None) for column in ("retired_ms", "revoked_ms"))
+    counted = select(parked.c.kid, func.count()).where(parked.c.hub == name).group_by(parked.c.kid)
+    facts = load_facts(connection, name, is_active=retired_ms is None and revoked_ms is None)
+    completeness = judge_hub(facts)
     return Hub(
         name,
-        enrolled_ms,
-        seen_ms,
-        len(epochs),
-        sum(records for _, _, records, _ in epochs),
+        row.enrolled_ms,
+        row.seen_ms,
+        retired_ms,
+        revoked_ms,
+        sum(one.stored for one in completeness.epochs),
         connection.scalars(
             select(func.count(sighting.c.reading.distinct())).join(epoch).where(epoch.c.hub == name)
         ).one(),
-        [(kid, last) for kid, _, _, last in epochs if kid not in followed],
-        connection.scalars(select(func.count()).select_from(parked).where(of_hub)).one(),
+        completeness,
+        dict(connection.execute(counted).all()),
         load_incidents(connection, name),
     )

@@ -10,6 +10,8 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain
 from typing import NamedTuple
 
@@ -27,11 +29,13 @@ ENROLMENT = "enrolment"
 Held = tuple[int, Judgement]
 
 
-class _Case(NamedTuple):
+@dataclass(eq=False)
+class _Case:
     device: int
     seen: list[Seen]
     placed: list[int]
 
+    @cached_property
     def reach(self) -> Reach | None:
         """From when to when clock facts bear on the reading; None while no sighting is placed."""
         if not self.placed:
@@ -61,7 +65,7 @@ def judge_again(connection: Connection, causes: Mapping[int, str], now_ms: int) 
     anchors = load_anchors(connection, {at.boot for at in stamped if at.quality == 0})
 
     def judge_case(case: _Case, delivered: Iterable[Delivered] = ()) -> Judgement:
-        reach = case.reach()
+        reach = case.reach
         clock_facts = facts[case.device].within(reach) if reach else []
         of_case: Iterable[Seen | ClockFact] = chain(case.seen, clock_facts)
         boots = {at.boot for at in of_case}
@@ -149,7 +153,7 @@ def _load_cases(connection: Connection, readings: Iterable[int]) -> dict[int, _C
 def _load_facts(connection: Connection, cases: Iterable[_Case]) -> dict[int, _Facts]:
     reaches: dict[int, list[Reach]] = defaultdict(list)
     for case in cases:
-        if reach := case.reach():
+        if reach := case.reach:
             reaches[case.device].append(reach)
     found = {}
     placed = device_clock.c.placed_ms
@@ -174,9 +178,7 @@ def _load_delivered(
 ) -> Iterator[tuple[int, list[Delivered]]]:
     """For each reading, what its device handed over within its reach."""
     for device in {case.device for case in cases.values()}:
-        reaches = {
-            n: reach for n, c in cases.items() if c.device == device and (reach := c.reach())
-        }
+        reaches = {n: reach for n, c in cases.items() if c.device == device and (reach := c.reach)}
         in_reach = select(sighting.c.reading).where(
             sighting.c.device == device,
             sighting.c.placed_ms >= min(since for since, _ in reaches.values()),

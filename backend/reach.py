@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, ScalarSelect, func, literal, select
 
@@ -20,6 +20,8 @@ NEIGHBOURS = 2  # a session reads the clock, then sets it
 BEFORE_MS = 3 * 86_400_000
 LONGEST_MS = 400 * 86_400_000  # a clock that was reset says 2000: no reason to read everything
 EVER_MS = 2**62
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001  device times are naive
+_MILLISECOND = timedelta(milliseconds=1)
 
 Reach = tuple[int, int]
 
@@ -87,4 +89,4 @@ def neighbour(device: int, at_ms: int, step: int) -> ScalarSelect[int]:
 
 def _as_ms(device_time: datetime) -> int:
     """A device time, counted as if it were UTC: the order of days is all that is asked of it."""
-    return int(device_time.replace(tzinfo=UTC).timestamp() * 1000)
+    return (device_time - _EPOCH) // _MILLISECOND

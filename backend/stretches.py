@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from backend.instants import Interval, drift
 
 DEVICE_RESOLUTION_MS = 1_000  # device clocks are read and set in whole seconds
 DEVICE_DRIFT_PPM = 200  # 17 s a day: ten times a watch crystal's
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001  device times are naive
+_SECOND = timedelta(seconds=1)
 
 
 class Offset(NamedTuple):
@@ -109,4 +111,4 @@ def _measured_by(shown: int, found: Offset) -> Interval:
 
 
 def _device_ms(device_time: datetime) -> int:
-    return int(device_time.replace(tzinfo=UTC).timestamp()) * 1000
+    return (device_time - _EPOCH) // _SECOND * 1000

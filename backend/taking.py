@@ -41,7 +41,7 @@ class Storing:
 
     def take(self, messages: Sequence[Taken]) -> Sequence[Reply]:
         """When it returns, what the replies receipt is on disk. Raises LedgerUnusable."""
-        replies = [self._intake.take(*message) for message in messages]
+        replies = self._intake.take_many(messages)
         for reply in replies:
             self._journal(Step("committed", reply.receipt.stored if reply.receipt else {}))
             for what, detail in reply.incidents:

@@ -14,14 +14,17 @@ from typing import NamedTuple
 from sqlalchemy import Connection, func, select
 
 from backend import ledger
+from backend.completeness import Fate
 from backend.epochs import Epoch, Opener, make_epoch
 from backend.evidence import find_fault
 from backend.membership import load_sign_keys
 from backend.naming import Name, as_measurement, identity_bytes, kind_of, reading_id
+from backend.proof import Proof
 from drivers.spi import Driver
 from uplink.errors import SealError, UnknownKind, WireError
 from uplink.keys import OpeningKey
 from uplink.records import DeviceRecord, Record, decode
+from uplink.statements import KeyRecord
 from uplink.wire import Ranges
 
 
@@ -32,6 +35,7 @@ class Gap(NamedTuple):
     kid: bytes
     first: int
     last: int
+    fate: Fate
 
 
 @dataclass(slots=True)
@@ -75,37 +79,37 @@ class Verifier:
         self._check_file()
         if self._found.problems:
             return self._found
-        last_known: dict[tuple[str, bytes], int] = {}
-        stored: dict[tuple[str, bytes], list[int]] = {}
+        for hub in self._connection.scalars(
+            select(ledger.hub.c.id).order_by(ledger.hub.c.id)
+        ).all():
+            self._verify_hub(hub, load_sign_keys(self._connection, hub))
+        self._find_doubles()
+        return self._found
+
+    def _verify_hub(self, hub: str, sign_keys: Sequence[bytes]) -> None:
+        key_records: list[KeyRecord] = []
+        stored: dict[bytes, dict[int, bytes]] = {}
         epochs = self._connection.execute(
-            select(ledger.epoch).order_by(ledger.epoch.c.hub, ledger.epoch.c.id)
+            select(ledger.epoch).where(ledger.epoch.c.hub == hub).order_by(ledger.epoch.c.id)
         ).all()
-        sign_keys = {
-            hub: load_sign_keys(self._connection, hub) for hub in {row.hub for row in epochs}
-        }
         for row in epochs:
-            if row.previous_kid is not None:
-                last_known[row.hub, row.previous_kid] = row.previous_last
-            where = f"hub {row.hub}, epoch {row.kid.hex()}"
+            where = f"hub {hub}, epoch {row.kid.hex()}"
             rows = self._load_records(row.id)
-            stored[row.hub, row.kid] = [sequence for sequence, _, _ in rows]
-            self._found.stored[row.kid] = _ranges(stored[row.hub, row.kid])
+            stored[row.kid] = {sequence: sealed for sequence, _, sealed in rows}
+            self._found.stored[row.kid] = _ranges(list(stored[row.kid]))
             self._found.records += len(rows)
             try:
-                opened = self._opener.open(row.key_record, sign_keys[row.hub])
+                opened = self._opener.open(row.key_record, sign_keys)
             except (SealError, WireError) as error:
                 self._found.unopenable += len(rows)
                 self._found.problems.append(f"{where}: {error}")
                 self._unverified.update(self._load_sightings(row.id).values())
             else:
+                key_records.append(opened[0])
                 self._verify_epoch(make_epoch(row.id, *opened), rows, where)
-        for (hub, kid), last in last_known.items():
-            sequences = stored.setdefault((hub, kid), [])
-            sequences.append(last + 1)
-        for (hub, kid), sequences in stored.items():
-            self._find_gaps(hub, kid, sequences)
-        self._find_doubles()
-        return self._found
+        proof = Proof(self._connection, hub, sign_keys, key_records, stored)
+        self._found.gaps += (Gap(hub, *gap) for gap in proof.gaps)
+        self._found.problems += proof.problems
 
     def _check_file(self) -> None:
         """What SQLite finds amiss in its pages and indexes; it knows no value from another."""
@@ -160,17 +164,6 @@ class Verifier:
             if kind_of(record) != kind:
                 self._found.problems.append(f"{where}, record {sequence}: kept as kind {kind}")
             yield sequence, record
-
-    def _find_gaps(self, hub: str, kid: bytes, sequences: Sequence[int]) -> None:
-        before = 0
-        for sequence in sorted(sequences):
-            if sequence > before + 1:
-                gap = Gap(hub, kid, before + 1, sequence - 1)
-                self._found.gaps.append(gap)
-                self._found.problems.append(
-                    f"hub {hub}, epoch {kid.hex()}: {gap.first} to {gap.last} are missing"
-                )
-            before = max(before, sequence)
 
     def _find_doubles(self) -> None:
         count = select(func.count()).select_from

@@ -118,6 +118,8 @@ class PairingRefused(LinkError):
     retry = Retry.TECHNICIAN
     hint = "Hold the device's pairing button and pair it again; remove it from other phones first."
 
-    def __init__(self, device: str, reason: str) -> None:
+    def __init__(self, device: str, reason: str, hint: str = "") -> None:
         super().__init__(device, f"pairing refused ({reason})")
         self.reason = reason
+        if hint:
+            self.hint = hint

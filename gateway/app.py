@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections import Counter
 from collections.abc import Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, closing
 from importlib.metadata import version
 from pathlib import Path
 
 import structlog
 
+from gateway.answers import Answers
 from gateway.clock import Clock, load_clock, read_moment
+from gateway.control import Control
+from gateway.control_socket import ControlSocket
 from gateway.credentials import Credentials, load_credentials
 from gateway.devices import enrol
-from gateway.drafts import Draft, Place
-from gateway.errors import ConfigError
 from gateway.links.ble import Central
 from gateway.links.gatt import Station
 from gateway.links.radio import load_radio
@@ -25,17 +27,17 @@ from gateway.registry import load_drivers
 from gateway.renewal import Renewal
 from gateway.sessions import Sessions
 from gateway.settings import Settings
-from uplink.errors import OutboxFull
+from gateway.setup import SetupWindow
+from gateway.status import Parts
+from gateway.storage import open_outbox
+from gateway.upkeep import keep_up
 from uplink.forwarder import Forwarder, Route
 from uplink.journal import Journal, keep_no_journal
 from uplink.mqtt import Broker, tls_context
-from uplink.outbox import Loss, Outbox
-from uplink.records import EpochStart, EventRecord
+from uplink.records import EpochStart
 from uplink.seal import Epoch, open_epoch, sign_statement
 from uplink.statements import Previous, Statement
 from uplink.witness import Witness
-
-UPKEEP_S = 60.0
 
 log = structlog.get_logger()
 
@@ -48,8 +50,8 @@ async def run(
 ) -> None:
     """Be a hub until SIGTERM or SIGINT. `journal` hears each step of a record's way.
 
-    Raises SettingsError and OutboxNewer, which only a person mends, OutboxLocked, and an
-    ExceptionGroup of what broke on the way: nothing was acknowledged that is not on flash.
+    Raises SettingsError and OutboxNewer, which only a person mends, OutboxLocked, ControlInUse, and
+    an ExceptionGroup of what broke on the way: nothing was acknowledged that is not on flash.
     """
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
@@ -61,8 +63,10 @@ async def run(
     software = f"vitalpost {version('vitalpost')}"
     notifier = Notifier()
     async with AsyncExitStack() as stack:
-        outbox = await _open_outbox(settings, journal)
+        outbox = await open_outbox(settings, journal)
         stack.push_async_callback(outbox.close)
+        for loss in outbox.losses:
+            log.error("storage-loss", **loss._asdict())
         renewal = Renewal(
             installed,
             settings.hub.id,
@@ -97,10 +101,25 @@ async def run(
             on_commit=forwarder.new_rows,
         )
         stack.push_async_callback(recorder.close)
-        station = Station(radio, clock, settings.site_zone, settings.radio.quiet_s)
         sessions = [Sessions(device, recorder, journal) for device in devices]
+        setup = SetupWindow()
+        station = Station(radio, clock, settings.site_zone, settings.radio.quiet_s, setup)
         central = Central(station, [each for each in sessions if not each.device.socket])
         wired = [each for each in sessions if each.device.socket]
+        control_socket = stack.enter_context(closing(ControlSocket(settings.control)))
+        counts = Counter[str]()
+        parts = Parts(
+            hub=settings.hub.id,
+            software=software,
+            clock=clock,
+            outbox=outbox,
+            standing=forwarder.standing,
+            sessions=sessions,
+            setup=setup,
+            counts=counts,
+            send_again=forwarder.old_rows,
+        )
+        control = Control(control_socket.listener, Answers(parts).answer, counts)
 
         async def announce() -> None:
             await central.settled.wait()
@@ -108,12 +127,12 @@ async def run(
             notifier.ready(f"{len(devices)} devices enrolled")
             on_ready()
 
-        losses = [_draft_loss(loss, clock) for loss in outbox.losses]
         async with asyncio.TaskGroup() as tasks:
             work = (
                 central.run(),
                 forwarder.run(),
-                _keep_up(recorder, losses),
+                control.run(),
+                keep_up(recorder, clock, outbox.losses),
                 notifier.watch(),
                 announce(),
                 *([_serve_ports(clock, settings, wired)] if wired else []),
@@ -124,25 +143,6 @@ async def run(
             notifier.stopping()
             for task in running:
                 task.cancel()
-
-
-async def _open_outbox(settings: Settings, journal: Journal) -> Outbox:
-    folder = Path(settings.hub.state)
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # noqa: ASYNC240  before anything runs
-        quota_bytes = settings.outbox.quota_mb * 1_000_000
-        outbox = await Outbox.open(
-            folder / "outbox.db",
-            quota_bytes=quota_bytes,
-            keep_days=settings.outbox.keep_days,
-            journal=journal,
-        )
-    except OSError as error:
-        found = error.strerror or str(error)
-        raise ConfigError("hub.state", f"{folder}: {found}", "a folder to write to") from error
-    for loss in outbox.losses:
-        log.error("storage-loss", **loss._asdict())
-    return outbox
 
 
 async def _serve_ports(clock: Clock, settings: Settings, wired: list[Sessions]) -> None:
@@ -161,29 +161,3 @@ def _describe_route(settings: Settings, credentials: Credentials, software: str)
         broker.prefix,
         software,
     )
-
-
-def _draft_loss(loss: Loss, clock: Clock) -> Draft:
-    found_at = read_moment(clock)
-
-    def draft(place: Place) -> EventRecord:
-        return EventRecord(place.stamp(found_at), "storage-loss", facts=loss._asdict())
-
-    return draft
-
-
-async def _keep_up(recorder: Recorder, losses: list[Draft]) -> None:
-    """Record what storage has lost, then every anchor when it is due."""
-    is_told = False
-    while True:
-        try:
-            if losses:
-                await recorder.record(losses)
-                losses = []
-            await recorder.anchor()
-            is_told = False
-        except OutboxFull as error:
-            if not is_told:
-                log.warning("outbox-full", hint=error.hint)
-            is_told = True
-        await asyncio.sleep(UPKEEP_S)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections import Counter
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from gateway.errors import ConfigError, ConfigErrors
 from gateway.settings import DeviceSettings, Settings
 
 DEFAULT_PATH = Path("/etc/vitalpost/gateway.toml")
+LONGEST_SOCKET_PATH = 107  # unix(7): sun_path holds 108 bytes with the last one zero
 
 
 def load_settings(path: Path) -> Settings:
@@ -93,6 +95,13 @@ def _find_clashes(settings: Settings) -> Iterator[ConfigError]:
     if not _is_zone(settings.hub.site_zone):
         found = _describe(settings.hub.site_zone)
         yield ConfigError("hub.site_zone", found, 'a zone of tzdata, such as "America/New_York"')
+    if (length := len(os.fsencode(settings.control.socket))) > LONGEST_SOCKET_PATH:
+        yield ConfigError(
+            "control.socket",
+            f"{length} bytes",
+            f"a path of at most {LONGEST_SOCKET_PATH} bytes",
+            "Choose a shorter folder, such as /run/vitalpost.",
+        )
     names = Counter(device.name for device in settings.devices)
     addresses = Counter(device.address.upper() for device in settings.devices)
     sockets = Counter((d.port, d.usb, d.usb_serial) for d in settings.devices)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from drivers.spi import DeviceInformation, Driver
+from gateway.clock import Moment
 from gateway.errors import ConfigError, ConfigErrors
 from gateway.settings import DeviceSettings
 
@@ -30,7 +31,10 @@ class Socket(NamedTuple):
 
 @dataclass(slots=True)
 class Device:
-    """One enrolled device, with what it last said of itself since the daemon started."""
+    """One enrolled device, with what was seen of it since the daemon started.
+
+    `is_bonded` says that it must have a bond, `has_bond` whether it has one; None: not yet looked.
+    """
 
     name: str
     address: str = field(repr=False)
@@ -39,6 +43,9 @@ class Device:
     is_bonded: bool
     information: DeviceInformation = field(default_factory=DeviceInformation)
     battery: int | None = None
+    has_bond: bool | None = None
+    heard_at: Moment | None = None
+    reading_at: Moment | None = None
     socket: Socket | None = None
 
     @property

@@ -6,6 +6,10 @@ GatewayError
 │   ├── ConfigErrors      all of them
 │   ├── NameClash         a package is not the one that came with this program
 │   └── DuplicateDriver   two distributions offer one driver
+├── ControlInUse          another process listens on the control socket
+├── HubNotRunning         no hub answers on the control socket
+├── NotAllowed            exit 3: this person may not use the control socket
+├── RequestRefused        the running hub does not do what it was asked
 ├── AnswerRefused         the office's answer does not fit this hub
 └── DeviceMismatch        a device is not the one that was enrolled
 """
@@ -73,6 +77,58 @@ class DuplicateDriver(SettingsError):
         super().__init__(f"driver {id}: offered by {' and '.join(distributions)}")
         self.id = id
         self.distributions = tuple(distributions)
+
+
+class ControlInUse(GatewayError):
+    """Another process listens on the control socket at `path`."""
+
+    retry = Retry.TECHNICIAN
+    hint = "Stop the other hub, or give each a [control] socket of its own."
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"{path}: in use by another process")
+        self.path = path
+
+
+class HubNotRunning(GatewayError):
+    """Nobody answers on the control socket at `path`, for `reason`."""
+
+    hint = (
+        "Start the hub: `systemctl start vitalpost`; `journalctl -u vitalpost` says why it ended."
+    )
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"{path}: the hub does not answer ({reason})")
+        self.path = path
+        self.reason = reason
+
+
+class NotAllowed(GatewayError):
+    """Whoever asks may not use `path`; exit code 3."""
+
+    retry = Retry.TECHNICIAN
+    hint = (
+        "Add yourself to the group vitalpost (`sudo usermod -aG vitalpost $USER`) and log in again."
+    )
+
+    def __init__(self, path: str, hint: str = "") -> None:
+        super().__init__(f"{path}: permission denied")
+        self.path = path
+        if hint:
+            self.hint = hint
+
+
+class RequestRefused(GatewayError):
+    """The hub does not do what it was asked: `error` says what is wrong with it."""
+
+    retry = Retry.NEVER
+    hint = "Ask for what this version of the hub knows."
+
+    def __init__(self, error: str, hint: str = "") -> None:
+        super().__init__(error)
+        self.error = error
+        if hint:
+            self.hint = hint
 
 
 class AnswerRefused(GatewayError):

@@ -17,6 +17,7 @@ from drivers.spi import (
     Series,
     Undecodable,
 )
+from gateway.clock import Moment
 from gateway.devices import Device
 from gateway.drafts import DeviceFacts, Draft, Place
 from gateway.errors import DeviceMismatch
@@ -65,6 +66,7 @@ class Pipeline:
                 await self._take_reading(item)
             case Series(failed=True):
                 self.empty += 1
+                self._hear(item.raw)
             case Series():
                 self._journal(Step("captured"))
                 await self._keep(self._draft_series(item), (item.raw,))
@@ -105,6 +107,11 @@ class Pipeline:
             for part in _fit(raw):
                 await self._commit(self._draft_event("frame-undecodable", part, facts))
         self.readings += 1
+        self._device.reading_at = self._hear(raw[0])
+
+    def _hear(self, frame: Frame) -> Moment:
+        self._device.heard_at = heard_at = self._link.exchange(frame.source).answered
+        return heard_at
 
     def _recognise(self, information: DeviceInformation) -> None:
         enrolled, said = self._device.serial, information.serial

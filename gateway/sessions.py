@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import cast
+from typing import NamedTuple, cast
 
 import structlog
 
@@ -45,12 +45,20 @@ FAILURES: tuple[tuple[type[Exception], str], ...] = (
 log = structlog.get_logger()
 
 
+class Outcome(NamedTuple):
+    """How a session ended: "ok", or the event of its failure with what to do."""
+
+    event: str
+    hint: str = ""
+
+
 class Sessions:
     """Holds one session at a time with a device, and waits longer after each that failed."""
 
     def __init__(self, device: Device, recorder: Recorder, journal: Journal) -> None:
         self.device = device
         self.failures = 0
+        self.last: Outcome | None = None
         self._recorder = recorder
         self._journal = journal
         self._is_busy = False
@@ -65,6 +73,11 @@ class Sessions:
             return False
         self._is_busy = True
         return True
+
+    def hasten(self) -> None:
+        """Wait no longer for what failed before: somebody has done something about it."""
+        self._delay_s = FIRST_DELAY_S
+        self._not_before = 0.0
 
     def note_away(self) -> None:
         """Say once that the device is not there."""
@@ -112,6 +125,8 @@ class Sessions:
         self._not_before = asyncio.get_running_loop().time() + self._delay_s
         self._delay_s = min(2 * self._delay_s, LONGEST_DELAY_S)
         event = next(name for kind, name in FAILURES if isinstance(error, kind))
+        hint = getattr(error, "hint", "Report it with the driver's name and version.")
+        self.last = Outcome(event, hint)
         if event in self._told:
             return
         self._told.add(event)
@@ -120,11 +135,12 @@ class Sessions:
             device=self.device.name,
             error=type(error).__name__,
             at=_find_origin(error),
-            hint=getattr(error, "hint", "Report it with the driver's name and version."),
+            hint=hint,
         )
 
     def _note_success(self, pipeline: Pipeline) -> None:
         self._delay_s = FIRST_DELAY_S
+        self.last = Outcome("ok")
         if self._told:
             self._told.clear()
             log.info("device-back", device=self.device.name)

@@ -100,6 +100,19 @@ class ClockSettings(Struct, frozen=True, forbid_unknown_fields=True):
     options: Options = {}
 
 
+class ControlSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the hub is asked and told on its own machine: by its commands and its page."""
+
+    socket: Annotated[
+        str,
+        Meta(pattern="^/[^\0]+$", description="a path from / on in quotes, of at most 107 bytes"),
+    ] = "/run/vitalpost/control.sock"
+    group: Annotated[
+        str,
+        Meta(max_length=32, description="a group of this machine in quotes; left out: the hub's"),
+    ] = ""
+
+
 class DeviceSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """One enrolled device: maker, model and serial, or an id where it has no serial of its own."""
 
@@ -146,6 +159,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     outbox: OutboxSettings = OutboxSettings()
     radio: RadioSettings = RadioSettings()
     clock: ClockSettings = ClockSettings()
+    control: ControlSettings = ControlSettings()
     devices: tuple[DeviceSettings, ...] = ()
 
     @property

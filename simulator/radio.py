@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 from bleak import BleakClient
 from bleak.backends.client import BaseBleakClient
+from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData, AdvertisementDataCallback, BaseBleakScanner
 from bleak.exc import BleakDBusError
 from bumble.core import AdvertisingData
@@ -51,6 +52,10 @@ class VirtualRadio:
     async def stop(self) -> None:
         """Let go of the air; links break."""
         await self._adapter.stop()
+
+    async def is_bonded(self, found: BLEDevice) -> bool:
+        """Whether a key of this device is kept."""
+        return await self._adapter.is_bonded(found.address)
 
     def link_security(self, client: BleakClient) -> int:
         """0 for an open link, 2 for a bonded one; 1, encrypted without a bond, does not occur."""

@@ -10,6 +10,7 @@ import os
 import shutil
 import socket
 import sys
+import time
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime
@@ -27,6 +28,7 @@ HUB = "hub-1"
 ADDRESS = "F0:5E:CD:00:04:12"
 CONFIG = Path(__file__).parent.parent / "config"
 DELIVERY_TIMEOUT_S = 30
+START_TIMEOUT_S = 30
 Say = Callable[[str], None]
 
 GATEWAY_TOML = """\
@@ -39,6 +41,8 @@ journal = "{folder}/journal.jsonl"
 [broker]
 host = "127.0.0.1"
 port = {port}
+[control]
+socket = "{folder}/control.sock"
 [radio]
 backend = "virtual"
 options = {{ hci = "{hci}", keystore = "{folder}/hub/bonds.json" }}
@@ -139,6 +143,7 @@ class Stage:
         await self._enroll()
         for part in (self.broker, self.backend, self.hub):
             await part.start()
+        await self._open_setup()
 
     async def measure(self, **what: object) -> None:
         """The patient measures; the cuff advertises until the hub has fetched the record."""
@@ -194,6 +199,19 @@ class Stage:
         answered = await run(*enrol)
         Path(answer).write_text(answered)  # noqa: ASYNC240  nothing else runs yet
         await run(vitalpost, "provision", "install", answer, *hub)
+
+    async def _open_setup(self) -> None:
+        """As a technician does: only then is the cuff paired. The hub is still starting."""
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while True:
+            try:
+                await run(program("vitalpost"), "setup", "open", *self._hub_settings())
+            except RuntimeError:
+                self.assert_alive()
+                if time.monotonic() > deadline:
+                    raise
+            else:
+                return
 
     def _office(self, command: str, *words: str) -> list[str]:
         settings = ("--settings", self._path("backend.toml"))

@@ -193,8 +193,8 @@ class Forwarder:
 
     async def _offer_again(self, link: Connection) -> None:
         if self._offers.expire(self._now()):
-            batch = await self._peek(0)
-            self._send_batch(link, batch, [])
+            oldest = await self._outbox.peek(0, 1, self._pace.batch_bytes)
+            self._send_batch(link, oldest, [])
 
     async def _peek(self, after: int) -> Batch:
         return await self._outbox.peek(after, self._pace.batch_records, self._pace.batch_bytes)

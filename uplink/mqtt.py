@@ -127,8 +127,12 @@ class Connection:
         return link
 
     async def subscribe(self, topic: str) -> None:
-        """Ask for `topic` with QoS 1 and the retain flag as published. Raises BrokerRefused."""
-        options = SubscribeOptions(qos=1, retainAsPublished=True)
+        """Ask for `topic` with QoS 0 and the retain flag as published. Raises BrokerRefused.
+
+        What comes is not acknowledged: a PUBACK costs more than it saves where the session ends
+        with the connection and whatever is lost is sent again (ADR 5).
+        """
+        options = SubscribeOptions(qos=0, retainAsPublished=True)
         _, mid = self._client.subscribe(topic, options=options)
         await self._accepted(self._expect(mid), f"subscription to {topic}")
 

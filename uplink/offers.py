@@ -3,15 +3,15 @@
 The whole set of rules for sending:
 
 1.  A record leaves at once, alone if it is alone; a backlog leaves oldest first, in messages of at
-    most 100 records or 5 kB, at most 16 messages ahead of their receipts (the window).
+    most 100 records or 10 kB, at most 16 messages ahead of their receipts (the window).
 2.  A PUBACK releases nothing. It tells whether the broker took a message; no more.
 3.  A receipt releases what it names. What is open goes again, oldest first, when no receipt has
     come for 30 s since the last, or later ones have overtaken the oldest message for 30 s; a record
     that is overtaken again, after twice the time each time, up to an hour.
 4.  When the first unreceipted message is 30 s old, the office counts as not reached. A connection
     that answers pings is left as it is.
-5.  While the office is silent only the oldest message goes again: after 30 s, then at twice the
-    interval each time, up to an hour. New records wait, once the window is full.
+5.  While the office is silent only the oldest record goes again, alone: after 30 s, then at twice
+    the interval each time, up to an hour. New records wait, once the window is full.
 6.  The first receipt after a silence sends all that is open again: the broker may have lost it.
 7.  A new connection knows nothing of the one before: all that is open goes again, by rule 1; while
     the office is silent only its oldest message.
@@ -47,7 +47,7 @@ class Pace:
 
     window: int = 16
     batch_records: int = 100
-    batch_bytes: int = 5000
+    batch_bytes: int = 10_000
     silence_s: float = 30.0
     first_retry_s: float = 30.0
     longest_retry_s: float = 3600.0

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from uplink.errors import OutboxNewer
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 1
 PAGE_BYTES = 1024
 RESERVED_PAGES = 256  # above the readings' quota: key records, clock anchors and deletes always fit
 

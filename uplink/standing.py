@@ -35,6 +35,7 @@ class Standing:
         self.is_connected = False
         self.is_office_silent = False
         self.refusal: BrokerRefused | None = None
+        self.trouble: BrokerUnreachable | BrokerRefused | None = None
         self.last_receipt_ms: int | None = None
         self._silence_s = silence_s
         self._silence: asyncio.TimerHandle | None = None
@@ -45,12 +46,13 @@ class Standing:
     def connected(self) -> None:
         """The broker has taken this hub."""
         self.is_connected = True
-        self._trouble_code = None
+        self.trouble = self._trouble_code = None
         log.info("broker-reached")
 
     def disconnected(self, trouble: BrokerUnreachable | BrokerRefused) -> None:
         """The connection ended, or none came about."""
         self.is_connected = False
+        self.trouble = trouble
         code = trouble.reason_code if isinstance(trouble, BrokerRefused) else 0
         if code != self._trouble_code:
             self._trouble_code = code

@@ -8,14 +8,29 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from backend.completeness import Completeness, EpochJudgement, Fate, State
 from backend.config import load
 from backend.hubs import Hub, Incident, load_hubs, load_incidents
 from backend.ledger import Ledger
 
+_WORDS = {
+    State.RUNNING: "running, last record {last}",
+    State.TAIL_UNKNOWN: "whole up to {last}; nobody vouches that it ended there",
+    State.CONFLICT: "a checkpoint says that other records were sealed than those up to {last}",
+}
+_FATES = {
+    Fate.WANTED: "asked for",
+    Fate.GONE: "gone: the hub does not have it any more",
+    Fate.REFUSED: "refused: what came is never accepted",
+}
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare nothing."""
-    parser.epilog = "An epoch is open until a later one has come; times are UTC."
+    parser.epilog = (
+        "Exits 1 where records lack, contradict a checkpoint, or end with nobody to vouch for the "
+        "end, except in the epoch that a hub is in. Times are UTC."
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -31,17 +46,45 @@ def run(args: argparse.Namespace) -> int:
                 }
             )
         )
-        return 0
-    for hub in hubs:
-        print(f"{hub.id}  enrolled {_time(hub.enrolled_ms)}  last seen {_time(hub.seen_ms)}")
-        print(f"  {hub.records} records of {hub.epochs} epochs, {hub.parked} parked")
-        for kid, last in hub.open_epochs:
-            print(f"  open: epoch {kid.hex()}, last sequence {last}")
-        _print_incidents("  ", hub.incidents)
-    if strangers:
-        print("from nobody who is enrolled")
-        _print_incidents("  ", strangers)
-    return 0
+    else:
+        for hub in hubs:
+            _print_hub(hub)
+        if strangers:
+            print("from nobody who is enrolled")
+            _print_incidents("  ", strangers)
+    return 1 if any(hub.completeness.is_wanting for hub in hubs) else 0
+
+
+def _print_hub(hub: Hub) -> None:
+    found = hub.completeness
+    print(f"{hub.id}  {_name_state(found)}  last seen {_time(hub.seen_ms) or 'never'}")
+    ends = (("retired", hub.retired_ms), ("revoked", hub.revoked_ms))
+    told = [f"{word} {_time(ms)}" for word, ms in ends if ms is not None]
+    parked = sum(hub.parked.values())
+    print("  " + ", ".join([f"enrolled {_time(hub.enrolled_ms)}", *told]))
+    print(f"  {hub.records} records of {len(found.epochs)} epochs, {parked} parked")
+    for epoch in found.epochs:
+        name = f"epoch {epoch.kid.hex()}"
+        if epoch.state in _WORDS:
+            print(f"  {name}: {_WORDS[epoch.state].format(last=epoch.last)}")
+        if not epoch.has_key_record:
+            print(f"  {name}: its key record has not come, nor what lay before it")
+        if epoch.goes_on:
+            print(f"  {name} goes on behind its end at {epoch.ended}")
+        for gap in epoch.gaps:
+            which = f"{gap.first} to {gap.last}" if gap.last > gap.first else f"{gap.first}"
+            print(f"  {name}: {which} not stored, {_FATES[gap.fate]}")
+    for after, kids in found.forks:
+        print(f"  forked after epoch {after.hex()}: {', '.join(kid.hex() for kid in kids)}")
+    for one, other in found.overlaps:
+        print(f"  two machines: epochs {one.hex()} and {other.hex()} went on at the same time")
+    _print_incidents("  ", hub.incidents)
+
+
+def _name_state(found: Completeness) -> str:
+    if found.state is State.TAIL_UNKNOWN and not found.is_wanting:
+        return "complete so far, and running" if found.running else "nothing has come yet"
+    return found.state
 
 
 def _print_incidents(indent: str, incidents: Sequence[Incident]) -> None:
@@ -56,17 +99,40 @@ def _time(ms: int | None) -> str | None:
 
 
 def _as_json(hub: Hub) -> dict[str, object]:
+    found = hub.completeness
     return {
         "hub": hub.id,
+        "state": found.state,
+        "running": found.running and found.running.kid.hex(),
         "enrolled": _time(hub.enrolled_ms),
         "last_seen": _time(hub.seen_ms),
-        "epochs": hub.epochs,
+        "retired": _time(hub.retired_ms),
+        "revoked": _time(hub.revoked_ms),
         "records": hub.records,
         "measurements": hub.measurements,
-        "open_epochs": [{"kid": kid.hex(), "last_sequence": last} for kid, last in hub.open_epochs],
-        "parked": hub.parked,
+        "gaps": [gap._asdict() | {"kid": gap.kid.hex()} for gap in found.gaps],
+        "epochs": [_epoch_as_json(hub, epoch) for epoch in found.epochs],
+        "forks": [
+            {"after": after.hex(), "epochs": [kid.hex() for kid in kids]}
+            for after, kids in found.forks
+        ],
+        "two_machines": [[kid.hex() for kid in pair] for pair in found.overlaps],
+        "parked": sum(hub.parked.values()),
         "refused": hub.refused,
         "incidents": [_incident_as_json(one) for one in hub.incidents],
+    }
+
+
+def _epoch_as_json(hub: Hub, epoch: EpochJudgement) -> dict[str, object]:
+    return {
+        "kid": epoch.kid.hex(),
+        "state": epoch.state,
+        "last_sequence": epoch.last,
+        "records": epoch.stored,
+        "parked": hub.parked.get(epoch.kid, 0),
+        "key_record": epoch.has_key_record,
+        "ending": epoch.ending and epoch.ending.name.lower(),
+        "ended_at": epoch.ended,
     }
 
 

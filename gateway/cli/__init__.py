@@ -7,11 +7,15 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from gateway.errors import GatewayError, SettingsError
+from gateway.errors import GatewayError, NotAllowed, SettingsError
 from uplink.errors import OutboxNewer, UplinkError
 
 COMMANDS = {
     "run": "run the hub",
+    "status": "how the running hub stands, and what is amiss",
+    "devices": "list the enrolled devices",
+    "outbox": "count, verify or send once more what waits on flash",
+    "setup": "open or close the window in which devices are paired",
     "decode": "show what a driver makes of frames",
     "drivers": "list the installed drivers, or hold them to the rules",
     "config": "check the settings, or print their schema",
@@ -20,11 +24,12 @@ COMMANDS = {
     "version": "print the version",
 }
 EXIT_PROBLEM = 1
+EXIT_DENIED = 3
 EXIT_SETTINGS = 78  # EX_CONFIG of sysexits.h: systemd does not restart after it
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns its exit code: 0, 1 a problem, 2 usage, 78 settings."""
+    """Run one command; its exit code is 0, 1 a problem, 2 usage, 3 not allowed, 78 settings."""
     words = sys.argv[1:] if argv is None else argv
     parser = argparse.ArgumentParser(prog="vitalpost", description="A home's health gateway.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -37,6 +42,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(import_module(f"gateway.cli.{args.command}").run(args))
     except (GatewayError, UplinkError) as error:
         tell(error)
+        if isinstance(error, NotAllowed):
+            return EXIT_DENIED
         is_set_up_wrong = isinstance(error, SettingsError | OutboxNewer)
         return EXIT_SETTINGS if is_set_up_wrong else EXIT_PROBLEM
 

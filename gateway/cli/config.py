@@ -11,6 +11,7 @@ from typing import TypeVar
 from gateway.cli import EXIT_SETTINGS
 from gateway.clock import load_clock
 from gateway.config import DEFAULT_PATH, load_settings, make_schema
+from gateway.control_socket import find_group
 from gateway.credentials import load_credentials
 from gateway.devices import enrol
 from gateway.errors import ConfigError, ConfigErrors
@@ -60,6 +61,7 @@ def find_faults(path: Path) -> list[ConfigError]:
     if settings:
         attempt(lambda: enrol(settings.devices, load_drivers()))
         attempt(lambda: load_radio(settings.radio))
+        attempt(lambda: find_group(settings.control.group))
         attempt(lambda: load_clock(settings.clock.source, settings.clock.options))
         if settings.credentials.exists():
             hub, installed = settings.hub, attempt(lambda: load_credentials(settings.credentials))

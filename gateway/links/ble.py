@@ -11,6 +11,7 @@ from bleak import BleakScanner
 from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData
 
+from gateway.clock import read_moment
 from gateway.devices import Device
 from gateway.links import Link
 from gateway.links.faults import STACK_ERRORS
@@ -95,7 +96,10 @@ class Central:
     def _on_sight(self, found: BLEDevice, advertised: AdvertisementData) -> None:
         self._heard_at = asyncio.get_running_loop().time()
         sessions = self._sessions.get(found.address.upper())
-        if sessions and sessions.claim():
+        if sessions is None:
+            return
+        sessions.device.heard_at = read_moment(self._station.clock)
+        if sessions.claim():
             name = advertised.local_name or found.name or ""
             self._tasks.create_task(sessions.hold(self._connect(sessions.device, found, name)))
 

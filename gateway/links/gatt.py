@@ -22,11 +22,13 @@ from gateway.devices import Device
 from gateway.links import Exchange
 from gateway.links.faults import STACK_ERRORS, translated
 from gateway.links.radio import BONDED, OPEN, Radio
+from gateway.setup import SetupWindow
 
 CONNECT_S = 30.0
 OPERATION_S = 10.0
 DISCONNECT_S = 12.0  # BlueZ takes about 2 s, and bleak gives up after 10
 LONGEST_QUEUE = 10_000
+SETUP_HINT = "Run `vitalpost setup open`, then hold the device's pairing button. Nothing is lost."
 
 T = TypeVar("T")
 
@@ -38,6 +40,7 @@ class Station(NamedTuple):
     clock: Clock
     site_zone: tzinfo
     quiet_s: float
+    setup: SetupWindow
 
 
 class Arrival(NamedTuple):
@@ -50,8 +53,9 @@ class Arrival(NamedTuple):
 class BleLink:
     """Connects when entered. Operations go one at a time, each within a time limit.
 
-    Entering raises LinkLost, LinkTimeout, or PairingRefused where a device that is set to be bonded
-    is not on an encrypted link.
+    A device that is set to be bonded makes its bond while the set-up window is open, else never.
+    Entering raises LinkLost, LinkTimeout, or PairingRefused where it may not, or where the link is
+    not encrypted by the bond.
     """
 
     def __init__(self, station: Station, device: Device, found: BLEDevice, name: str) -> None:
@@ -59,11 +63,12 @@ class BleLink:
         self.security = OPEN
         self._station = station
         self._device = device
+        self._found = found
         self._client = BleakClient(
             found,
             self._on_disconnected,
             timeout=CONNECT_S,
-            pair=device.is_bonded,
+            pair=device.is_bonded and station.setup.is_open,
             backend=station.radio.client_backend,
             **station.radio.client_args,
         )
@@ -76,6 +81,8 @@ class BleLink:
     async def __aenter__(self) -> Self:
         try:
             with translated(self._device.name, self._client, CONNECT_S):
+                self._device.has_bond = await self._station.radio.is_bonded(self._found)
+                self._check_bond()
                 async with asyncio.timeout(CONNECT_S):
                     await self._client.connect()
                 self.security = self._station.radio.link_security(self._client)
@@ -149,7 +156,14 @@ class BleLink:
         """Naive time at the site; None while the hub's own clock is not synchronised."""
         return site_time(self._station.clock, self._station.site_zone)
 
+    def _check_bond(self) -> None:
+        """Before connecting: whatever else has the address of an enrolled device gets no link."""
+        device = self._device
+        if device.is_bonded and not device.has_bond and not self._station.setup.is_open:
+            raise PairingRefused(device.name, "no bond, and set-up is closed", SETUP_HINT)
+
     def _check_security(self) -> None:
+        self._device.has_bond = self.security == BONDED or self._device.has_bond
         if self._device.is_bonded and self.security < BONDED:
             raise PairingRefused(self._device.name, "the link is not encrypted by a bond")
 

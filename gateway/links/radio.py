@@ -8,6 +8,7 @@ from typing import Any, Protocol, cast
 
 from bleak import BleakClient
 from bleak.backends.client import BaseBleakClient
+from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import BaseBleakScanner
 
 from gateway.errors import ConfigError
@@ -41,6 +42,9 @@ class Radio(Protocol):
     async def stop(self) -> None:
         """Let go of it; links break. It may be started again."""
 
+    async def is_bonded(self, found: BLEDevice) -> bool:
+        """Whether a bond with this device is kept."""
+
     def link_security(self, client: BleakClient) -> int:
         """0 for an open link, 1 for an encrypted one, 2 where the encryption is from a bond."""
 
@@ -65,6 +69,10 @@ class BluezRadio:
 
     async def stop(self) -> None:
         """Nothing is held: bluetoothd owns the adapter."""
+
+    async def is_bonded(self, found: BLEDevice) -> bool:
+        """What BlueZ says of it; one that is paired without a bond is found out once connected."""
+        return self._bluez.is_paired(str(found.details["path"]))
 
     def link_security(self, client: BleakClient) -> int:
         """What BlueZ says of pairing: a paired device's link counts as up once it is encrypted.

@@ -6,8 +6,10 @@ from datetime import UTC, date, datetime
 from sqlalchemy import func, insert, select, text
 
 from backend import ledger
+from backend.completeness import judge_hub
 from backend.days import load_calendar
 from backend.enroll import Monitoring, enter_monitoring
+from backend.hubs import load_facts
 from backend.intake import Intake
 from backend.judging import load_judgements
 from backend.ledger import Ledger
@@ -25,8 +27,15 @@ from uplink.records import (
     Stamp,
     encode,
 )
-from uplink.seal import open_epoch
-from uplink.statements import Previous
+from uplink.seal import open_epoch, sign_statement
+from uplink.statements import (
+    CHAIN_START,
+    Checkpoint,
+    Ending,
+    Gone,
+    Previous,
+    extend_chain,
+)
 from uplink.wire import Run, encode_message
 
 PREFIX = "vitalpost"
@@ -126,6 +135,22 @@ class Office:
         with self.ledger.reading() as connection:
             return load_calendar(connection, patient, month)
 
+    def completeness(self, hub, **options):
+        """How complete the ledger is of the hub."""
+        with self.ledger.reading() as connection:
+            return judge_hub(load_facts(connection, hub.name, **options))
+
+    def state(self, hub):
+        return str(self.completeness(hub).state)
+
+    def states(self, hub):
+        """Of each epoch, in the order in which it was heard of."""
+        return {epoch.kid: str(epoch.state) for epoch in self.completeness(hub).epochs}
+
+    def gaps(self, hub):
+        found = self.completeness(hub).gaps
+        return [(kid, first, last, str(fate)) for kid, first, last, fate in found]
+
     def verify(self):
         with self.ledger.reading() as connection:
             return Verifier(connection, {KEY.public().id: KEY}, DRIVERS).verify()
@@ -163,6 +188,7 @@ class SealingHub:
             self.boot, at_ms - self.booted_ms, self._utc(at_ms), self.quality, "vitalpost 0.1.0"
         )
         self._start_ms = at_ms
+        self.previous = previous
         self.epoch, self.key_record = open_epoch(
             self.name, self.signer, KEY.public(), start, previous
         )
@@ -176,6 +202,23 @@ class SealingHub:
         """Records `first` to `last`, as they travel."""
         return Run(self.epoch.kid, first, tuple(self.sealed[first - 1 : last]))
 
+    def checkpoint(self, ending=Ending.OPEN, last=None, *, chained=True, chain=None):
+        """What the hub signs of how far its epoch goes."""
+        last = self.epoch.last_sequence if last is None else last
+        if chained and chain is None:
+            chain = extend_chain(CHAIN_START, self.sealed[:last])
+        before = self.previous.kid if self.previous else None
+        of = Checkpoint(self.name, self.epoch.kid, last, ending, self._utc(START), chain, before)
+        return sign_statement(of, self.signer)
+
+    def close(self):
+        """Its closing checkpoint."""
+        return self.checkpoint(Ending.CLOSED)
+
+    def gone(self, ranges):
+        """What the hub answers to what was wanted."""
+        return sign_statement(Gone(self.name, self._utc(START), ranges), self.signer)
+
     def seal(self, plaintext):
         sequence, sealed = self.epoch.seal(plaintext)
         self.sealed.append(sealed)
@@ -183,6 +226,12 @@ class SealingHub:
 
     def record(self, record):
         return self.seal(encode(record, self.epoch.start))
+
+    def anchors(self, count, at_ms=START):
+        """That many records of a few bytes."""
+        for _ in range(count):
+            self.anchor(at_ms)
+        return self
 
     def describe(self, at_ms, identity=CUFF, number=0, driver="sig-blood-pressure"):
         """The device record."""

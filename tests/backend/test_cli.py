@@ -8,6 +8,7 @@ from backend.cli import main
 from backend.ledger import Ledger, hub_end
 from gateway.provision import make_request
 from tests.backend.office import KEY, PATIENT, START, ZONE, Office, frame, naive, utc
+from uplink.statements import Previous
 
 NOON = utc(2026, 3, 2, 17)
 
@@ -205,10 +206,59 @@ def test_days_are_data_or_a_calendar(shell, office):
 
 def test_hubs_are_data_or_words(shell, office):
     (hub,) = shell.ask("hubs")["hubs"]
-    assert (hub["hub"], hub["epochs"], hub["records"], hub["refused"]) == ("hub-1", 1, 2, 1)
-    assert hub["open_epochs"][0]["last_sequence"] == 2
-    assert hub["incidents"][0]["what"] == "key-record-refused"
-    assert "2 records of 1 epochs, 0 parked" in shell.run("hubs")[1]
+    assert (hub["hub"], hub["records"], hub["refused"]) == ("hub-1", 2, 1)
+    (epoch,) = hub["epochs"]
+    assert (hub["state"], hub["running"]) == ("tail-unknown", epoch["kid"])
+    assert (epoch["state"], epoch["last_sequence"], epoch["ending"]) == ("running", 2, None)
+    assert hub["incidents"][0]["what"] == "statement-refused"
+    said = shell.run("hubs")[1]
+    assert "2 records of 1 epochs, 0 parked" in said
+    assert "hub-1  complete so far, and running" in said
+
+
+def test_a_closed_hub_is_complete_and_one_that_only_runs_is_no_fault(shell, office):
+    code, said, _ = shell.run("hubs")
+    assert (code, "complete so far, and running" in said) == (0, True)
+    hub = office.enroll("hub-2")
+    assert "nothing has come yet" in shell.run("hubs")[1]
+    hub.begin(START).anchors(2)
+    office.take(hub, hub.key_record, hub.run(), hub.close())
+    code, said, _ = shell.run("hubs")
+    assert (code, "hub-2  complete  " in said) == (0, True)
+    _, found = shell.ask("hubs")["hubs"]
+    assert (found["state"], found["running"], found["gaps"]) == ("complete", None, [])
+    assert found["epochs"][0]["ending"] == "closed"
+
+
+def test_what_lacks_is_named_with_its_fate_and_exits_1(shell, office):
+    hub = office.enroll("hub-2").begin(START).anchors(6)
+    first = hub.epoch.kid
+    office.take(hub, hub.key_record, hub.run(1, 1), hub.run(4, 4), hub.gone({first: [(2, 2)]}))
+    hub.begin(START, Previous(first, 6, closed_cleanly=False))
+    office.take(hub, hub.key_record)
+    code, said, _ = shell.run("hubs")
+    assert code == 1
+    assert f"epoch {first.hex()}: 2 not stored, gone" in said
+    assert f"epoch {first.hex()}: 5 to 6 not stored, asked for" in said
+    _, out, _ = shell.run("hubs", "--json")
+    (_, found) = json.loads(out)["hubs"]
+    assert found["state"] == "gap"
+    gap = {"kid": first.hex(), "first": 2, "last": 2, "fate": "gone"}
+    assert gap in found["gaps"]
+
+
+def test_a_tail_that_nobody_vouches_for_and_a_fork_are_said(shell, office):
+    hub = office.enroll("hub-2").begin(START).anchors(2)
+    first = hub.epoch.kid
+    office.take(hub, hub.key_record, hub.run())
+    for _ in range(2):
+        hub.begin(START, Previous(first, 2, closed_cleanly=False)).anchors(1)
+        office.take(hub, hub.key_record, hub.run())
+    code, said, _ = shell.run("hubs")
+    assert code == 1
+    assert "whole up to 2; nobody vouches that it ended there" in said
+    assert f"forked after epoch {first.hex()}: " in said
+    assert "1 x two-machines" in said
 
 
 def test_verify_finds_no_problem_and_names_one(shell, office):

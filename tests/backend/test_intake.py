@@ -142,7 +142,8 @@ def test_a_key_record_that_does_not_hold_is_not_taken(office, hub, forge):
     if forge == "bytes":
         key_record = b"key record"
     assert office.take(hub, key_record).receipt is None
-    assert office.incidents() == {"key-record-refused": 1}
+    refused = "key-record-refused" if forge == "backend" else "statement-refused"
+    assert office.incidents() == {refused: 1}
     assert office.count(ledger.epoch) == 0
 
 
@@ -150,7 +151,7 @@ def test_a_key_record_that_names_another_hub_is_not_taken(office, hub):
     start = EpochStart(bytes(16), 0, START, 5, "")
     _, key_record = open_epoch("hub-2", hub.signer, KEY.public(), start)
     office.take(hub, key_record)
-    assert office.incidents() == {"key-record-of-another-hub": 1}
+    assert office.incidents() == {"statement-of-another-hub": 1}
 
 
 def test_a_key_record_with_other_bytes_for_a_known_epoch_changes_nothing(office, hub):
@@ -301,3 +302,55 @@ def test_on_a_full_disk_nothing_is_receipted_and_nothing_is_half_stored(office, 
     assert office.dump() == before
     office.limit_pages(1_000_000)
     assert office.take_all(hub).receipt.stored == {hub.epoch.kid: [(1, 61)]}
+
+
+def test_messages_taken_together_are_as_those_taken_one_by_one(office, hub):
+    other = office.enroll("hub-2", boot=b"2" * 16).begin(START)
+    for one in (hub, other):
+        one.describe(MORNING)
+        for day in range(4):
+            one.measure(MORNING + day * DAY, frame(naive(MORNING + day * DAY)))
+    together = [
+        (RECORDS, encode_message([hub.key_record, hub.run(1, 2)])),
+        ("elsewhere", b""),
+        (RECORDS.replace("hub-1", "hub-2"), encode_message([other.key_record, other.run()])),
+        (RECORDS, b"\xff"),
+        (RECORDS, encode_message([hub.run(4), b"nothing"])),
+        (RECORDS.replace("hub-1", "hub-9"), b""),
+    ]
+    replies = office.intake.take_many(together)
+    assert [bool(reply.receipt) for reply in replies] == [False, False, True, False, True, False]
+    assert replies[4].receipt.stored == {hub.epoch.kid: [(1, 2), (4, 5)]}
+    assert replies[4].receipt.wanted == {hub.epoch.kid: [(3, 3)]}
+    assert replies[2].receipt.hub == replies[2].hub == "hub-2"
+    incidents = {
+        what: number for number, reply in enumerate(replies) for what, _ in reply.incidents
+    }
+    assert incidents == {
+        "foreign-topic": 1,
+        "malformed-message": 4,
+        "statement-refused": 4,
+        "unknown-hub": 5,
+    }
+    assert office.count(ledger.reading) == 4
+
+
+def test_messages_taken_together_that_no_one_receipt_can_answer_get_several(office, hub):
+    hub.anchors(1)
+    office.take(hub, hub.key_record, hub.run())
+    junk = (RECORDS, encode_message([Run(hub.epoch.kid, 2, (bytes(40),) * 1_000)]))
+    replies = office.intake.take_many([junk] * 3)
+    assert [bool(reply.receipt) for reply in replies] == [True, True, True]
+
+
+@pytest.mark.parametrize("size", [0, 1, 20])
+def test_a_message_full_of_junk_is_answered_within_the_size_of_a_message(office, hub, size):
+    hub.anchors(1)
+    office.take(hub, hub.key_record, hub.run())
+    count = 60_000 // (size + 1)
+    receipt = office.take(hub, Run(hub.epoch.kid, 2, (bytes(size),) * count)).receipt
+    assert 0 < len(receipt.refused) <= 500
+    assert office.incidents() == {"record-unopenable": count}
+    kids = [Run(n.to_bytes(16), 1, (b"",)) for n in range(2_500)]
+    reply = office.take(hub, *kids)
+    assert len(reply.signed) < 64 * 1024

@@ -54,7 +54,7 @@ def test_a_key_that_was_never_entered_signs_nothing(office, hub):
     hub.begin(NOON)
     measure(hub, NOON)
     assert office.take_all(hub).receipt.unknown == [hub.epoch.kid]
-    assert office.incidents() == {"key-record-refused": 1}
+    assert office.incidents() == {"statement-refused": 1}
 
 
 def test_a_retired_hub_delivers_what_it_sealed_before_and_is_refused_what_came_later(office, hub):

@@ -92,7 +92,7 @@ def test_bad_messages_are_counted_and_taken_off_the_broker(office, hub, at_broke
     at_broker.send(b"no key record")
     at_broker.send(hub.key_record, hub.run())
     assert at_broker.receipt().stored == {hub.epoch.kid: ((1, 2),)}
-    assert office.incidents() == {"malformed-message": 1, "key-record-refused": 1}
+    assert office.incidents() == {"malformed-message": 1, "statement-refused": 1}
     assert backend.stop() == 0
 
 

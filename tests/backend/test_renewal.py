@@ -183,13 +183,13 @@ def test_a_certificate_request_that_is_not_the_hubs_own_is_counted(renewing, csr
 
 def test_a_request_that_names_another_hub_is_counted(renewing):
     assert renewing.ask(hub="hub-2").answer is None
-    assert renewing.office.incidents() == {"request-of-another-hub": 1}
+    assert renewing.office.incidents() == {"statement-of-another-hub": 1}
 
 
 def test_a_request_by_an_unknown_key_is_not_heard(renewing):
     renewing.signer = Signer.generate()
     assert renewing.ask(told=bytes(8)).answer is None
-    assert renewing.office.incidents() == {"key-record-refused": 1}
+    assert renewing.office.incidents() == {"statement-refused": 1}
 
 
 def test_without_the_authoritys_key_no_certificate_is_renewed_but_keys_are_told(renewing):

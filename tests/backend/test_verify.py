@@ -49,7 +49,7 @@ def test_gaps_below_the_last_known_sequence_are_named(office, hub):
     hub.describe(START + 6 * DAY)
     office.take(hub, hub.run())
     found = office.verify()
-    assert [gap[1:] for gap in found.gaps] == [(first, 2, 3), (lost, 1, 1)]
+    assert [gap[1:4] for gap in found.gaps] == [(first, 2, 3), (lost, 1, 1)]
 
 
 def test_the_tail_of_an_epoch_is_known_from_the_one_that_follows(office, hub):
@@ -59,12 +59,39 @@ def test_the_tail_of_an_epoch_is_known_from_the_one_that_follows(office, hub):
     hub.begin_next(START + 5 * DAY)
     hub.describe(START + 5 * DAY)
     office.take_all(hub)
-    assert [gap[1:] for gap in office.verify().gaps] == [(kid, 5, 6)]
+    assert [gap[1:4] for gap in office.verify().gaps] == [(kid, 5, 6)]
 
 
 def tamper(office, statement):
     with office.ledger.writing() as connection:
         connection.execute(statement)
+
+
+def test_every_chain_is_computed_again_and_what_is_not_in_it_is_named(office, hub):
+    kid = hub.epoch.kid
+    office.take(hub, hub.key_record, hub.run(), hub.checkpoint(last=2), hub.close())
+    assert not office.verify().problems
+    table = ledger.record
+    tamper(office, update(table).where(table.c.sequence == 4).values(sealed=hub.sealed[2]))
+    assert any("of the records 3 to 6 one is not" in told for told in office.verify().problems)
+    tamper(office, delete(table).where(table.c.sequence == 4))
+    found = office.verify()
+    assert [gap[1:4] for gap in found.gaps] == [(kid, 4, 4)]
+    assert any("what `hubs` says is missing is not what is" in told for told in found.problems)
+
+
+def test_a_record_that_was_added_behind_the_end_is_named(office, hub):
+    office.take(hub, hub.key_record, hub.run(), hub.close())
+    hub.anchor(START + DAY)
+    office.take(hub, hub.run(7))
+    assert any("ended at 6; 7 is beyond" in told for told in office.verify().problems)
+
+
+@pytest.mark.parametrize("values", [{"signed": b"another"}, {"chain": bytes(32)}])
+def test_a_checkpoint_that_changed_is_named(office, hub, values):
+    office.take(hub, hub.key_record, hub.run(), hub.close())
+    tamper(office, update(ledger.checkpoint).values(values))
+    assert len(office.verify().problems) == 1
 
 
 def test_a_record_whose_bytes_changed_does_not_open(office, hub):

@@ -11,13 +11,17 @@ import msgspec
 
 from backend.certificates import Authority
 from backend.enroll import read as read_request
+from gateway.client import ask
 from gateway.provision import Request, install_answer, make_request
+from gateway.settings import ControlSettings
 from uplink.keys import X25519, X_WING, OpeningKey, Signer
 from uplink.outbox import Outbox
 from uplink.records import Record, decode
 from uplink.seal import verify_key_record
 
 SETTINGS = """
+[control]
+socket = "{socket}"
 [hub]
 id = "hub-1"
 site_zone = "America/New_York"
@@ -60,11 +64,18 @@ class HubFolder:
         self.outbox = folder / "state" / "outbox.db"
         self.credentials = folder / "credentials"
         self.office = Office()
-        text = SETTINGS.format(state=folder / "state", credentials=self.credentials)
+        self.control = folder / "control.sock"
+        text = SETTINGS.format(
+            state=folder / "state", credentials=self.credentials, socket=self.control
+        )
         self.settings.write_text(text + more)
         self.request = make_request(self.credentials, "hub-1")
         answer = json.dumps(self.office.answer(self.request)).encode()
         install_answer(self.credentials, "hub-1", answer)
+
+    def ask(self, do: str, **facts: object) -> dict[str, Any]:
+        """What the running hub answers."""
+        return ask(ControlSettings(str(self.control)), do, **facts)
 
     async def read_records(self) -> list[Record]:
         """What the stopped hub keeps, opened as the office would."""

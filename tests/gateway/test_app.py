@@ -136,6 +136,7 @@ async def test_what_a_cuff_measured_outlives_the_hub_and_its_epoch_is_closed(tmp
     async with home_with_a_cuff(tmp_path) as (cuff, hub):
         daemon = start(hub)
         await asyncio.to_thread(daemon.hear)
+        await asyncio.to_thread(hub.ask, "setup-open")
         cuff.keep(frame := cuff.build(Values(125, 80, 102, 64)))
         await cuff.idle.wait()
         assert await asyncio.to_thread(daemon.stop) == (0, "")
@@ -180,6 +181,7 @@ async def test_a_hub_whose_flash_fails_ends_with_1_and_keeps_what_it_had(tmp_pat
     async with home_with_a_cuff(tmp_path) as (cuff, hub):
         daemon = start(hub)
         await asyncio.to_thread(daemon.hear)
+        await asyncio.to_thread(hub.ask, "setup-open")
         cuff.keep(cuff.build(Values(125, 80, 102, 64)))
         await cuff.idle.wait()
         limit = 2 * [hub.outbox.with_name("outbox.db-wal").stat().st_size]
@@ -240,6 +242,23 @@ def test_a_hub_that_is_set_up_wrong_says_so_in_a_line_and_exits_78(tmp_path, sta
     fault, hint = said.splitlines()
     assert words in fault
     assert hint
+
+
+def test_a_second_hub_on_the_same_control_socket_gives_way(tmp_path, start):
+    (tmp_path / "other").mkdir()
+    hub, other = HubFolder(tmp_path), HubFolder(tmp_path / "other")
+    settings = other.settings.read_text().replace(str(other.control), str(hub.control))
+    other.settings.write_text(settings)
+    first = start(hub, "first")
+    first.hear()
+    second = start(other, "second")
+    _, said = second.process.communicate(timeout=DEADLINE_S)
+    assert second.process.returncode == 1
+    assert "control.sock: in use by another process" in said
+    assert "[control] socket" in said
+    assert hub.ask("hello")["ok"]
+    assert first.stop()[0] == 0
+    assert not hub.control.exists()
 
 
 def test_a_second_hub_on_the_same_outbox_gives_way(tmp_path, start):

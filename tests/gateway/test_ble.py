@@ -13,6 +13,7 @@ from gateway.devices import Device
 from gateway.links.ble import Central
 from gateway.links.gatt import LONGEST_QUEUE, BleLink, Station
 from gateway.sessions import Sessions
+from gateway.setup import SetupWindow
 from simulator.air import Air
 from simulator.clock import ScriptClock
 from simulator.cuff import Cuff
@@ -34,6 +35,18 @@ class UnprotectedRadio(VirtualRadio):
         return 0
 
 
+class NotingSessions(Sessions):
+    """Says when a session has failed."""
+
+    def __init__(self, *lent):
+        super().__init__(*lent)
+        self.failed = asyncio.Event()
+
+    def _note_failure(self, error):
+        super()._note_failure(error)
+        self.failed.set()
+
+
 class Home:
     """A cuff on the air, and a hub with real bleak, real drivers and a real outbox."""
 
@@ -45,6 +58,8 @@ class Home:
         self.radio_kind = VirtualRadio
         self.identity = ("A&D Medical", "UA-651BLE", "51")
         self.is_bonded = True
+        self.setup = SetupWindow()
+        self.setup.open()
 
     async def __aenter__(self):
         self.hci = await self.air.open()
@@ -70,11 +85,11 @@ class Home:
 
     def station(self, quiet_s=5.0):
         radio = self.radio_kind(self.hci, str(self.folder / "bonds.json"))
-        return Station(radio, self.clock, ZONE, quiet_s)
+        return Station(radio, self.clock, ZONE, quiet_s, self.setup)
 
-    def sessions(self):
+    def sessions(self, kind=Sessions):
         recorder = self.storage.start_recorder()
-        return Sessions(self.device(), recorder, self.storage.steps.note)
+        return kind(self.device(), recorder, self.storage.steps.note)
 
     def start_hub(self):
         central = Central(self.station(), [self.sessions()])
@@ -151,6 +166,51 @@ async def test_nothing_is_accepted_from_a_device_before_its_link_is_encrypted(ho
         await link.__aenter__()
     with pytest.raises(LinkLost):
         await link.read("2A19")
+
+
+async def test_while_set_up_is_closed_a_device_without_a_bond_is_not_even_connected(home):
+    home.setup.close()
+    link = await home.find()
+    with pytest.raises(PairingRefused, match="set-up is closed") as refused:
+        await link.__aenter__()
+    assert "vitalpost setup open" in refused.value.hint
+    assert not home.cuff.visited.is_set()
+    assert not (home.folder / "bonds.json").exists()
+    assert link._device.has_bond is False
+
+
+async def test_a_bond_made_while_set_up_was_open_holds_when_it_is_closed(home):
+    async with await home.find() as link:
+        assert (link.security, link._device.has_bond) == (2, True)
+    home.setup.close()
+    async with await home.find() as link:
+        assert (link.security, link._device.has_bond) == (2, True)
+
+
+async def test_what_imitates_a_bonded_device_gets_no_new_bond_even_while_set_up_is_open(home):
+    async with await home.find():
+        pass
+    bonds = (home.folder / "bonds.json").read_text()
+    await home.cuff._device.keystore.delete_all()
+    with pytest.raises(LinkError):
+        await (await home.find()).__aenter__()
+    assert (home.folder / "bonds.json").read_text() == bonds
+
+
+async def test_a_device_that_waited_for_set_up_is_paired_and_heard_once_it_opens(home):
+    home.setup.close()
+    sessions = home.sessions(NotingSessions)
+    home.start(Central(home.station(), [sessions]).run())
+    home.cuff.keep(home.cuff.build(VALUES))
+    await soon(sessions.failed.wait())
+    assert sessions.last.event == "pairing-refused"
+    assert await home.records(ReadingRecord) == []
+    home.setup.open()
+    sessions.hasten()
+    await soon(home.cuff.idle.wait())
+    assert sessions.device.has_bond
+    assert sessions.device.reading_at
+    assert sessions.device.heard_at
 
 
 async def test_no_reading_is_fetched_from_a_device_that_was_swapped(home):

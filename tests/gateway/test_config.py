@@ -47,6 +47,16 @@ def test_the_example_is_valid():
     assert load_settings(ROOT / "config/gateway.toml").hub.id == "hub-1"
 
 
+def test_a_socket_path_that_is_too_long_for_the_system_is_named_with_what_to_do():
+    long = f'[control]\nsocket = "/{"ü" * 53}"\n'
+    parse_settings((LEAST + long).encode())
+    with pytest.raises(ConfigErrors) as caught:
+        parse_settings((LEAST + long.replace("ü", "üx", 1)).encode())
+    [fault] = caught.value.faults
+    assert str(fault) == "control.socket: found 108 bytes, wanted a path of at most 107 bytes"
+    assert "/run/vitalpost" in fault.hint
+
+
 def test_the_schema_in_the_repository_is_made_from_the_code():
     made = json.dumps(make_schema(), indent=2) + "\n"
     found = (ROOT / "config/gateway.schema.json").read_text()
@@ -76,7 +86,7 @@ def test_every_fault_is_named_by_its_path():
         bond = "yes"
     """
     assert faults_of(text) == [
-        "color: found 'blue', wanted one of hub, broker, outbox, radio, clock, devices",
+        "color: found 'blue', wanted one of hub, broker, outbox, radio, clock, control, devices",
         "hub.id: found 'Hub 1', wanted 1 to 32 of a-z, 0-9 and -, as enrolled at the office",
         'hub.site_zone: found nothing, wanted a zone of tzdata, such as "America/New_York"',
         "broker.keepalive: found 3, wanted one of host, port, prefix, keepalive_s",

@@ -108,6 +108,18 @@ async def test_after_a_failure_the_next_session_waits(bench):
     assert not sessions.claim()
 
 
+async def test_who_has_helped_does_not_wait_for_the_next_session(bench):
+    sessions = bench.sessions(LinkLost("cuff"))
+    await sessions.hold(bench.connect())
+    assert sessions.last.event == "device-away"
+    assert not sessions.claim()
+    sessions.hasten()
+    assert sessions.claim()
+    sessions.device.driver.steps = ()
+    await sessions.hold(bench.connect())
+    assert sessions.last == ("ok", "")
+
+
 @pytest.mark.parametrize(
     ("error", "event"),
     [(PairingRefused("cuff", "no"), "pairing-refused"), (KeyError("120"), "session-crashed")],

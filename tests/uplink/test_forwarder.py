@@ -241,8 +241,8 @@ async def test_a_backlog_leaves_oldest_first_in_messages_of_bounded_size(stand):
     order = [(run.kid, run.first) for run in runs]
     kids = list(dict.fromkeys(kid for kid, _ in order))
     assert order == sorted(order, key=lambda at: (kids.index(at[0]), at[1]))
-    assert max(len(encode_message(items)) for items in office.messages) < 8000
-    assert hub.counts["published"] < 2000 / 40
+    assert max(len(encode_message(items)) for items in office.messages) < 12_000
+    assert hub.counts["published"] < 2000 / 80
 
 
 async def test_every_reading_arrives_although_the_broker_is_killed_while_they_leave(stand):
@@ -268,7 +268,7 @@ async def test_a_silent_office_is_said_and_costs_a_bounded_number_of_messages(st
     await office.until(lambda: len(office.messages) >= 16 + 3)
     last = [shape(items) for items in office.messages]
     assert last[0][0] == "key"
-    assert last[16:19] == [last[0]] * 3
+    assert last[16:19] == [["key", (1, 1)]] * 3
     await hub.until(lambda: hub.standing.is_office_silent)
     await office.until(lambda: json.loads(office.statuses[-1].payload)["office_silent"])
 
@@ -282,7 +282,7 @@ async def test_a_new_connection_while_the_office_is_silent_offers_the_oldest_bat
     office = await stand.office()
     office.answers = False
     hub = await stand.hub(office, Pace(first_reconnect_s=0.05))
-    await hub.measure(1000)
+    await hub.measure(2000)
     await office.until(lambda: len(office.messages) == 16)
     stand.broker.kill()
     await office.link.lost

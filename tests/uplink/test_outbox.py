@@ -297,12 +297,12 @@ async def test_a_reader_at_the_file_is_named_as_the_one_who_holds_it(path):
 async def test_a_newer_outbox_is_left_as_it_is(path):
     later = sqlite3.connect(path)
     later.execute("CREATE TABLE shard (id INTEGER PRIMARY KEY)")
-    later.execute("PRAGMA user_version = 3")
+    later.execute("PRAGMA user_version = 2")
     later.close()
     before = path.read_bytes()
     with pytest.raises(OutboxNewer) as newer:
         await Outbox.open(path, quota_bytes=QUOTA)
-    assert (newer.value.found, newer.value.known) == (3, 2)
+    assert (newer.value.found, newer.value.known) == (2, 1)
     assert [(p.name, p.read_bytes()) for p in path.parent.iterdir()] == [(path.name, before)]
 
 

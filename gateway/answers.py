@@ -1,0 +1,83 @@
+"""What the hub does when it is asked on the control socket, and what it answers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+
+from gateway.clock import read_moment
+from gateway.errors import RequestRefused
+from gateway.outbox_answers import OutboxRequest, answer_for
+from gateway.requests import (
+    ASK_FOR,
+    PROTOCOL,
+    REQUESTS,
+    Devices,
+    Hello,
+    OutboxRequeue,
+    OutboxStats,
+    OutboxVerify,
+    Request,
+    SetupClose,
+    SetupOpen,
+    SetupStatus,
+    Status,
+)
+from gateway.status import Facts, Parts, describe, describe_devices, describe_setup
+
+BUSY_HINT = "Wait until the other command has its answer."
+
+log = structlog.get_logger()
+
+
+class Answers:
+    """Answers from the parts of the hub as they are at that moment."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._looking = asyncio.Lock()
+        self._started = read_moment(parts.clock)
+
+    async def answer(self, request: Request, uid: int) -> Mapping[str, Any]:
+        """The facts that were asked for; `uid` is the user who asks. Raises RequestRefused."""
+        match request:
+            case Hello():
+                return {**self._introduce(), "requests": list(REQUESTS)}
+            case Status():
+                return {**self._introduce(), **await describe(self._parts, self._started)}
+            case Devices():
+                return {"devices": describe_devices(self._parts)}
+            case SetupOpen() | SetupClose() | SetupStatus():
+                return self._set_up(request, uid)
+            case OutboxStats() | OutboxVerify() | OutboxRequeue():
+                return await self._look_after(request, uid)
+        raise RequestRefused("this cannot be asked", ASK_FOR)
+
+    def _introduce(self) -> Facts:
+        return {"protocol": PROTOCOL, "hub": self._parts.hub, "software": self._parts.software}
+
+    def _set_up(self, request: SetupOpen | SetupClose | SetupStatus, uid: int) -> Facts:
+        setup = self._parts.setup
+        match request:
+            case SetupOpen():
+                setup.open()
+                log.info("setup-opened", uid=uid)
+                for sessions in self._parts.sessions:
+                    sessions.hasten()
+            case SetupClose():
+                setup.close()
+                log.info("setup-closed", uid=uid)
+        return describe_setup(setup)
+
+    async def _look_after(self, request: OutboxRequest, uid: int) -> Facts:
+        if self._looking.locked():
+            raise RequestRefused("the outbox is being looked after already", BUSY_HINT)
+        async with self._looking:
+            facts = await answer_for(self._parts.outbox, request)
+        if isinstance(request, OutboxRequeue):
+            log.info("quarantine-requeued", uid=uid, rows=facts["rows"])
+            self._parts.send_again()
+        return facts

@@ -1,0 +1,115 @@
+"""What the hub can be asked: one struct for each request, made from one line of JSON."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta, Struct
+
+from gateway.errors import RequestRefused
+from uplink.wire import MAX_SEQUENCE
+
+PROTOCOL = 1
+LONGEST_TEXT = 200  # of what was sent, said back
+
+Id = Annotated[int, Meta(ge=-(2**53), le=2**53)] | Annotated[str, Meta(max_length=64)] | None
+Sequence = Annotated[int, Meta(ge=1, le=MAX_SEQUENCE)]
+Kid = Annotated[str, Meta(pattern="^[0-9a-f]{32}$")]
+
+
+class Request(Struct, frozen=True, forbid_unknown_fields=True, tag_field="do", kw_only=True):
+    """What all have: an `id` of the asker's, which comes back with the answer."""
+
+    id: Id = None
+
+
+class Hello(Request, frozen=True, tag="hello"):
+    """Which hub this is, and what it can be asked."""
+
+
+class Status(Request, frozen=True, tag="status"):
+    """How the hub stands with office, flash, clock and devices."""
+
+
+class Devices(Request, frozen=True, tag="devices"):
+    """The enrolled devices, and how the last session with each ended."""
+
+
+class SetupOpen(Request, frozen=True, tag="setup-open"):
+    """Open the set-up window for its full length from now."""
+
+
+class SetupClose(Request, frozen=True, tag="setup-close"):
+    """Close the set-up window."""
+
+
+class SetupStatus(Request, frozen=True, tag="setup-status"):
+    """Whether the set-up window is open."""
+
+
+class OutboxStats(Request, frozen=True, tag="outbox-stats"):
+    """What the outbox holds."""
+
+
+class OutboxVerify(Request, frozen=True, tag="outbox-verify"):
+    """Read every row and key record again."""
+
+
+class OutboxRequeue(Request, frozen=True, tag="outbox-requeue"):
+    """Send what is in quarantine once more: all, of one epoch, or one record."""
+
+    kid: Kid | None = None
+    sequence: Sequence | None = None
+
+
+REQUESTS: dict[str, type[Request]] = {
+    str(kind.__struct_config__.tag): kind
+    for kind in (
+        Hello,
+        Status,
+        Devices,
+        SetupOpen,
+        SetupClose,
+        SetupStatus,
+        OutboxStats,
+        OutboxVerify,
+        OutboxRequeue,
+    )
+}
+ASK_FOR = f"Ask for one of: {', '.join(REQUESTS)}."
+
+
+class Unknown(Struct, frozen=True):
+    """As much of a line as says what it was meant to be."""
+
+    id: Any = None
+    do: Any = None
+
+
+def decode_request(line: bytes) -> Request:
+    """The request in one line. Raises RequestRefused."""
+    try:
+        do = msgspec.json.decode(line, type=Unknown).do
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        hint = 'Send one JSON object on one line, such as {"id": 1, "do": "hello"}.'
+        raise RequestRefused(f"this is no request: {error}"[:LONGEST_TEXT], hint) from error
+    kind = REQUESTS.get(do) if isinstance(do, str) else None
+    if kind is None:
+        what = repr(do)[:LONGEST_TEXT] if isinstance(do, str) else "what has no text under do"
+        raise RequestRefused(f"{what} cannot be asked", ASK_FOR)
+    try:
+        return msgspec.json.decode(line, type=kind)
+    except msgspec.ValidationError as error:
+        fields = ", ".join(field.encode_name for field in msgspec.structs.fields(kind))
+        hint = f"Beside do, {do} takes: {fields}."
+        raise RequestRefused(f"{do}: {error}"[:LONGEST_TEXT], hint) from error
+
+
+def find_id(line: bytes) -> int | str | None:
+    """The id in a line, request or not, so that its asker knows which; None where it has none."""
+    try:
+        found: int | str | None = msgspec.convert(msgspec.json.decode(line, type=Unknown).id, Id)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return found

@@ -1,0 +1,90 @@
+"""What one more message costs does not depend on what lies behind it. Counts, never times."""
+
+from contextlib import contextmanager
+
+import pytest
+from sqlalchemy import event
+
+from tests.backend.office import DAY, HOUR, MINUTE, START, frame, naive
+
+STEPS = 100  # of SQLite's virtual machine, which every row visited takes some of
+
+
+class Cost:
+    """What was spent within `spending`."""
+
+    def __init__(self, office):
+        self._engine = office.ledger._engine
+        self.statements = 0
+        self.steps = 0
+
+    @contextmanager
+    def spending(self):
+        begun = self.statements, self.steps
+        event.listen(self._engine, "before_cursor_execute", self._count)
+        with self._engine.connect() as connection:
+            database = connection.connection.dbapi_connection
+        database.set_progress_handler(self._step, STEPS)
+        spent = []
+        yield spent
+        database.set_progress_handler(None, 0)
+        event.remove(self._engine, "before_cursor_execute", self._count)
+        spent += [self.statements - begun[0], self.steps - begun[1]]
+
+    def _count(self, *_):
+        self.statements += 1
+
+    def _step(self):
+        self.steps += 1
+
+
+@pytest.fixture
+def hub(office):
+    office.assign()
+    return office.enroll().begin(START)
+
+
+def live_on(office, hub, first_day, days):
+    """Days of ten readings each, an epoch a day, a hole in each epoch, a checkpoint at its end."""
+    for day in range(first_day, first_day + days):
+        at_ms = START + day * DAY
+        if day:
+            hub.begin_next(at_ms)
+        hub.describe(at_ms)
+        hub.describe(at_ms)
+        for n in range(10):
+            hub.measure(at_ms + n * HOUR, frame(naive(at_ms + n * HOUR)))
+        office.now_ms = at_ms + DAY
+        office.take(hub, hub.key_record, hub.run(1, 5), hub.run(7), hub.close())
+        office.take(hub, hub.gone({hub.epoch.kid: [(6, 6)]}))
+
+
+def measure_once(office, hub, at_ms):
+    hub.measure(at_ms, frame(naive(at_ms)))
+    cost = Cost(office)
+    with cost.spending() as spent:
+        assert office.take(hub, hub.run(hub.epoch.last_sequence)).receipt.stored
+    return spent
+
+
+def test_one_reading_more_costs_the_same_after_a_week_and_after_a_season(office, hub):
+    live_on(office, hub, 0, 7)
+    early = measure_once(office, hub, START + 6 * DAY + 11 * HOUR)
+    live_on(office, hub, 7, 50)
+    late = measure_once(office, hub, START + 56 * DAY + 11 * HOUR)
+    assert late[0] <= early[0]
+    assert late[1] <= early[1] + 3
+
+
+def test_one_reading_more_costs_the_same_beside_thousands_of_holes(office, hub):
+    live_on(office, hub, 0, 3)
+    hub.begin_next(START + 3 * DAY).anchors(2_001, START + 3 * DAY)
+    first = hub.run(1, 1)
+    office.take(hub, hub.key_record, first)
+    early = measure_once(office, hub, START + 3 * DAY + MINUTE)
+    for n in range(3, 2_000, 2):
+        office.take(hub, hub.run(n, n))
+    late = measure_once(office, hub, START + 3 * DAY + 2 * MINUTE)
+    assert len(office.gaps(hub)) > 900
+    assert late[0] <= early[0] + 3
+    assert late[1] <= early[1] + 25
