@@ -92,7 +92,7 @@ def live(visit: Visit, tell: Tell) -> int:
     return DONE
 
 
-def survive(visit: Visit, told: list[list[str]]) -> str | None:  # noqa: PLR0911  one for each demand
+def survive(visit: Visit, told: list[list[str]]) -> str | None:
     """Start again with nothing failing: no half file is there, and the visit can be ended."""
     if fault := _find_half(visit):
         return fault
