@@ -107,7 +107,7 @@ def _checkpoint_often(db: sqlite3.Connection) -> None:
 async def survive(path: Path, keys: Keys, account: Account, *, may_doubt: bool) -> str | None:
     """Start again with nothing failing: all is there, it goes on, and ends in order.
 
-    `may_doubt`: a frame that a kill has torn cannot be told from one that was damaged later.
+    `may_doubt`: a frame that was written in part cannot be told from one that was damaged later.
     """
     try:
         outbox = await reopen(path, account)
