@@ -39,7 +39,7 @@ demo: env broker
 	@$(BIN)/vitalpost demo
 
 test: env broker
-	@$(BIN)/pytest -q
+	@$(BIN)/pytest -q -n 3 --dist worksteal
 
 # Node and npm from Debian's packages; what npm installs is locked by hashes beside the consumer.
 test-interop: env broker
