@@ -10,37 +10,33 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from itertools import chain
-from typing import NamedTuple
+from operator import itemgetter
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, func, insert, select
+from sqlalchemy import Connection, Select, func, select
 
 from backend.feed import tell
-from backend.judge import ClockFact, Delivered, Interval, Judgement, Method, Seen, judge
+from backend.judge import Anchor, ClockFact, Delivered, Interval, Judgement, Method, Seen, judge
 from backend.ledger import device_clock, judgement, sighting
 from backend.patients import load_assignments, load_zones, midnight_ms
 from backend.placing import load_anchors
 from backend.reach import EVER_MS, NEIGHBOURS, Reach, find_reach, neighbour
+from backend.rows import add_rows
 
 SIGHTINGS = 8
 ENROLMENT = "enrolment"
 Held = tuple[int, Judgement]
+_NONE: Mapping[int, Any] = {}
+_SEEN = itemgetter(*Seen._fields)
 
 
-@dataclass(eq=False)
-class _Case:
+class _Case(NamedTuple):
+    """`reach`: from when to when clock facts bear on it; None while no sighting is placed."""
+
     device: int
-    seen: list[Seen]
-    placed: list[int]
-
-    @cached_property
-    def reach(self) -> Reach | None:
-        """From when to when clock facts bear on the reading; None while no sighting is placed."""
-        if not self.placed:
-            return None
-        return find_reach(min(self.placed), (seen.device_time for seen in self.seen))
+    seen: Sequence[Seen]
+    reach: Reach | None
 
 
 class _Facts(NamedTuple):
@@ -54,9 +50,19 @@ class _Facts(NamedTuple):
         return self.facts[max(0, first) : bisect_right(self.placed, reach[1]) + NEIGHBOURS]
 
 
-def judge_again(connection: Connection, causes: Mapping[int, str], now_ms: int) -> None:
-    """Judge each reading; what changed becomes a new row with its cause, and is told to relays."""
-    cases = _load_cases(connection, causes)
+def judge_again(
+    connection: Connection,
+    causes: Mapping[int, str],
+    now_ms: int,
+    new: Mapping[int, Sequence[Mapping[str, Any]]] = _NONE,
+) -> None:
+    """Judge each reading; what changed becomes a new row with its cause, and is told to relays.
+
+    Of those that are `new`, by their sightings, nothing is read that was written just now.
+    """
+    known = [reading for reading in causes if reading not in new]
+    cases = {reading: _as_case(rows) for reading, rows in new.items()}
+    cases |= _load_cases(connection, known)
     facts = _load_facts(connection, cases.values())
     enrolled = _load_enrolled(connection, {case.device for case in cases.values()})
     stamped: Iterable[Seen | ClockFact] = chain(
@@ -67,9 +73,11 @@ def judge_again(connection: Connection, causes: Mapping[int, str], now_ms: int) 
     def judge_case(case: _Case, delivered: Iterable[Delivered] = ()) -> Judgement:
         reach = case.reach
         clock_facts = facts[case.device].within(reach) if reach else []
-        of_case: Iterable[Seen | ClockFact] = chain(case.seen, clock_facts)
-        boots = {at.boot for at in of_case}
-        in_boots = [anchor for boot in boots for anchor in anchors.get(boot, ())]
+        in_boots: list[Anchor] = []
+        if anchors:
+            of_case: Iterable[Seen | ClockFact] = chain(case.seen, clock_facts)
+            boots = {at.boot for at in of_case}
+            in_boots = [anchor for boot in boots for anchor in anchors.get(boot, ())]
         enrolled_ms = enrolled.get(case.device, 0)
         return judge(case.seen, clock_facts, in_boots, enrolled_ms, delivered)
 
@@ -79,13 +87,17 @@ def judge_again(connection: Connection, causes: Mapping[int, str], now_ms: int) 
     }
     for reading, delivered in _load_delivered(connection, open_cases):
         found[reading] = judge_case(cases[reading], delivered)
-    _add_changes(connection, found, causes, now_ms)
+    held = load_judgements(connection, known)
+    _add_changes(connection, found, held, causes, now_ms)
 
 
 def _add_changes(
-    connection: Connection, found: Mapping[int, Judgement], causes: Mapping[int, str], now_ms: int
+    connection: Connection,
+    found: Mapping[int, Judgement],
+    held: Mapping[int, Held],
+    causes: Mapping[int, str],
+    now_ms: int,
 ) -> None:
-    held = load_judgements(connection, causes)
     rows = []
     for reading, judged in found.items():
         n, before = held.get(reading, (0, None))
@@ -101,10 +113,9 @@ def _add_changes(
                     "at_ms": now_ms,
                 }
             )
-    if rows:
-        connection.execute(insert(judgement), rows)
-    # Whose a reading is may have changed although its instant has not.
     changed = {row["reading"] for row in rows}
+    add_rows(connection, judgement, rows)
+    # Whose a reading is may have changed although its instant has not.
     tell(connection, [n for n in found if n in changed or causes[n] == ENROLMENT])
 
 
@@ -112,6 +123,8 @@ def load_judgements(
     connection: Connection, readings: Collection[int] | Select[tuple[int]]
 ) -> dict[int, Held]:
     """The judgement that holds for each reading, with its number."""
+    if isinstance(readings, Collection) and not readings:
+        return {}
     columns = (judgement.c.reading, judgement.c.n, judgement.c.method)
     numbers = (
         select(judgement.c.reading, func.max(judgement.c.n).label("n"))
@@ -130,8 +143,26 @@ def load_judgements(
     }
 
 
-def _load_cases(connection: Connection, readings: Iterable[int]) -> dict[int, _Case]:
-    cases: dict[int, _Case] = {}
+def _as_case(rows: Sequence[Mapping[str, Any]]) -> _Case:
+    """The case of a reading with these sightings, of which each kind is in its order."""
+    judged = [row for row in rows if row["nth"] <= SIGHTINGS]
+    judged.sort(key=itemgetter("synced"))
+    return _make_case(
+        rows[0]["device"],
+        [Seen(*_SEEN(row)) for row in judged],
+        [row["placed_ms"] for row in judged if row["placed_ms"] is not None],
+    )
+
+
+def _make_case(device: int, seen: Sequence[Seen], placed: Sequence[int]) -> _Case:
+    times = (one.device_time for one in seen)
+    return _Case(device, seen, find_reach(min(placed), times) if placed else None)
+
+
+def _load_cases(connection: Connection, readings: Collection[int]) -> dict[int, _Case]:
+    if not readings:
+        return {}
+    cases: dict[int, tuple[int, list[Seen], list[int]]] = {}
     rows = connection.execute(
         select(
             sighting.c.reading,
@@ -143,11 +174,11 @@ def _load_cases(connection: Connection, readings: Iterable[int]) -> dict[int, _C
         .order_by(sighting.c.synced, sighting.c.nth)
     )
     for reading, device, placed_ms, *seen in rows:
-        case = cases.setdefault(reading, _Case(device, [], []))
-        case.seen.append(Seen(*seen))
+        _, of_case, placed = cases.setdefault(reading, (device, [], []))
+        of_case.append(Seen(*seen))
         if placed_ms is not None:
-            case.placed.append(placed_ms)
-    return cases
+            placed.append(placed_ms)
+    return {reading: _make_case(*case) for reading, case in cases.items()}
 
 
 def _load_facts(connection: Connection, cases: Iterable[_Case]) -> dict[int, _Facts]:
