@@ -94,9 +94,9 @@ def _add_sightings(
         for opened, device in known
         if (measured := as_measurement(opened.record))
     ]
-    known, new = _enter_readings(connection, named)
-    ids = known | new
-    counts = _count_sightings(connection, known.values())
+    seen_before, new = _enter_readings(connection, named)
+    ids = seen_before | new
+    counts = _count_sightings(connection, seen_before.values())
     touched.new = {number: [] for number in new.values()}
     rows: Rows = []
     for (epoch, sequence, _), device, measured, name in named:
@@ -117,7 +117,11 @@ def _add_sightings(
         if number in touched.new:
             touched.new[number].append(row)
     touched.seen.update(ids.values())
-    touched.placed.sightings.extend(_placed(rows))
+    touched.placed.sightings.extend(
+        (row["device"], row["placed_ms"], row["device_time"])
+        for row in rows
+        if row["placed_ms"] is not None
+    )
     add_rows(connection, sighting, rows)
 
 
@@ -176,12 +180,10 @@ def _add_clock_facts(
                     "is_set": fact.name == CLOCK_SET,
                 }
             )
-    touched.placed.clocks.extend(_placed(rows))
+    touched.placed.clocks.extend(
+        (row["device"], row["placed_ms"]) for row in rows if row["placed_ms"] is not None
+    )
     add_rows(connection, device_clock, rows)
-
-
-def _placed(rows: Rows) -> list[tuple[int, int]]:
-    return [(row["device"], row["placed_ms"]) for row in rows if row["placed_ms"] is not None]
 
 
 def _key(opened: Opened) -> tuple[int, int]:

@@ -33,7 +33,7 @@ def add_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, A
 
 @lru_cache
 def _compile(dialect: Dialect, table: Table, names: tuple[str, ...]) -> _Entry:
-    values = {name: bindparam(name) for name in names}
+    values: dict[str, Any] = {name: bindparam(name) for name in names}
     compiled = insert(table).values(values).compile(dialect=dialect)
     assert compiled.positiontup is not None, "SQLite takes values by their place"
     columns = ((name, table.c[name].type) for name in compiled.positiontup)

@@ -77,8 +77,9 @@ def candidates(
 ) -> list[Candidate]:
     """When it was measured, by each stretch in which that can have been, before it arrived."""
     found = []
+    shown = _device_ms(device_time)
     for stretch in stretches:
-        measured = _measured(_device_ms(device_time), stretch.found)
+        measured = _measured(shown, stretch.found)
         in_force = measured.to_ms >= stretch.from_ms and measured.from_ms <= stretch.to_ms
         if in_force and measured.from_ms <= arrived_ms:
             within = Interval(measured.from_ms, min(measured.to_ms, arrived_ms))
@@ -92,6 +93,8 @@ def _measured(shown: int, found: Sequence[Offset]) -> Interval:
     Mostly the one before and the one after. Between them the clock may have been moved by less than
     the drift that is allowed, so what each of them says is possible.
     """
+    if len(found) == 1:
+        return _measured_by(shown, found[0])
     befores: list[float] = [float("-inf"), *(offset.at.from_ms for offset in found)]
     afters: list[float] = [*(offset.at.to_ms for offset in found[1:]), float("inf")]
     said = [
