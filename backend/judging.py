@@ -10,19 +10,32 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from itertools import chain
+from functools import partial
+from itertools import accumulate, chain
 from operator import itemgetter
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, func, select
 
 from backend.feed import tell
-from backend.judge import Anchor, ClockFact, Delivered, Interval, Judgement, Method, Seen, judge
+from backend.histories import History, Shared
+from backend.judge import (
+    Anchor,
+    ClockFact,
+    Delivered,
+    Interval,
+    Judgement,
+    Method,
+    Seen,
+    find_offset,
+    judge_by,
+)
 from backend.ledger import device_clock, judgement, sighting
 from backend.patients import load_assignments, load_zones, midnight_ms
 from backend.placing import load_anchors
 from backend.reach import EVER_MS, NEIGHBOURS, Reach, find_reach, neighbour
 from backend.rows import add_rows
+from backend.stretches import Offset
 
 SIGHTINGS = 8
 ENROLMENT = "enrolment"
@@ -45,9 +58,30 @@ class _Facts(NamedTuple):
     placed: Sequence[int]
     facts: Sequence[ClockFact]
 
-    def within(self, reach: Reach) -> Sequence[ClockFact]:
-        first = bisect_left(self.placed, reach[0]) - NEIGHBOURS
-        return self.facts[max(0, first) : bisect_right(self.placed, reach[1]) + NEIGHBOURS]
+    def share(self, anchors: Mapping[bytes, Sequence[Anchor]]) -> _Clock:
+        """What they say of the clock, for all readings."""
+        offsets = [find_offset(fact, anchors) for fact in self.facts]
+        known = accumulate((offset is not None for offset in offsets), initial=0)
+        return _Clock(self.placed, list(known), Shared([of for of in offsets if of is not None]))
+
+
+class _Clock(NamedTuple):
+    """`known` counts the facts before each that say something."""
+
+    placed: Sequence[int]
+    known: Sequence[int]
+    shared: Shared
+
+    def cut(self, reach: Reach | None, live: Sequence[Offset]) -> History:
+        """The stretches by the facts within the reach and these live offsets."""
+        if reach is None:
+            return self.shared.cut(0, 0, live)
+        first = max(0, bisect_left(self.placed, reach[0]) - NEIGHBOURS)
+        last = min(len(self.placed), bisect_right(self.placed, reach[1]) + NEIGHBOURS)
+        return self.shared.cut(self.known[first], self.known[last], live)
+
+
+_NO_CLOCK = _Clock((), (0,), Shared(()))
 
 
 def judge_again(
@@ -70,16 +104,12 @@ def judge_again(
     )
     anchors = load_anchors(connection, {at.boot for at in stamped if at.quality == 0})
 
+    clocks = {device: known.share(anchors) for device, known in facts.items()}
+
     def judge_case(case: _Case, delivered: Iterable[Delivered] = ()) -> Judgement:
-        reach = case.reach
-        clock_facts = facts[case.device].within(reach) if reach else []
-        in_boots: list[Anchor] = []
-        if anchors:
-            of_case: Iterable[Seen | ClockFact] = chain(case.seen, clock_facts)
-            boots = {at.boot for at in of_case}
-            in_boots = [anchor for boot in boots for anchor in anchors.get(boot, ())]
+        cut_with = partial(clocks.get(case.device, _NO_CLOCK).cut, case.reach)
         enrolled_ms = enrolled.get(case.device, 0)
-        return judge(case.seen, clock_facts, in_boots, enrolled_ms, delivered)
+        return judge_by(case.seen, cut_with, anchors, enrolled_ms, delivered)
 
     found = {reading: judge_case(case) for reading, case in cases.items()}
     open_cases = {
