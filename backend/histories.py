@@ -244,6 +244,9 @@ class Shared:
 
 
 def _hull(found: Sequence[Offset]) -> Hull:
+    if len(found) == 1:
+        [only] = found
+        return Hull(only.offset, only.at, only.at.to_ms - only.at.from_ms)
     return Hull(
         Interval(min(of.offset.from_ms for of in found), max(of.offset.to_ms for of in found)),
         Interval(min(of.at.from_ms for of in found), max(of.at.to_ms for of in found)),

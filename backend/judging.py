@@ -10,6 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from functools import partial
 from itertools import accumulate, chain
 from operator import itemgetter
@@ -240,8 +241,15 @@ def _load_delivered(
     """For each reading, what its device handed over within its reach."""
     for device in {case.device for case in cases.values()}:
         reaches = {n: reach for n, c in cases.items() if c.device == device and (reach := c.reach)}
+        # Only what bears a later device time tells anything: of what came in order that is nothing.
+        told = (_told(cases[reading]) for reading in reaches)
+        earliest = min((time for time in told if time is not None), default=None)
+        if earliest is None:
+            continue
+        time = sighting.c.device_time
         in_reach = select(sighting.c.reading).where(
             sighting.c.device == device,
+            time.is_(None) | (time > earliest),
             sighting.c.placed_ms >= min(since for since, _ in reaches.values()),
             sighting.c.placed_ms <= max(until for _, until in reaches.values()),
         )
@@ -253,10 +261,15 @@ def _load_delivered(
             )
             .where(sighting.c.reading.in_(in_reach), sighting.c.device_time.is_not(None))
             .group_by(sighting.c.reading)
+            .having(func.min(time) > earliest)
         ).all()
         for reading, (since, until) in reaches.items():
             others = (Delivered(*of) for number, *of in rows if number != reading)
             yield reading, [one for one in others if since <= one.arrived_ms <= until]
+
+
+def _told(case: _Case) -> datetime | None:
+    return next((seen.device_time for seen in case.seen if seen.device_time is not None), None)
 
 
 def _load_enrolled(connection: Connection, devices: Iterable[int]) -> dict[int, int]:
