@@ -29,7 +29,7 @@ from uplink.wire import FORMAT, topic
 
 GROUP = "vitalpost"
 QOS = 1
-AT_ONCE = 32  # messages in one call of the taker
+AT_ONCE = 16  # messages in one call of the taker
 IDLE_S = 10.0
 RECEIVE_MAXIMUM = 64  # a worker that dies holds back no more than this; nor does a slow one
 SESSION_S = 14 * 86_400
