@@ -96,7 +96,7 @@ class Batch:
         causes |= dict.fromkeys(placed.readings, "anchor")
         causes |= dict.fromkeys(touched.seen, "sighting")
         if causes:
-            judge_again(self._connection, causes, self._now_ms)
+            judge_again(self._connection, causes, self._now_ms, touched.new)
         self._connection.execute(
             update(ledger.hub).where(ledger.hub.c.id == self._hub).values(seen_ms=self._now_ms)
         )
