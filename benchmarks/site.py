@@ -133,7 +133,7 @@ class Site:
             return int(found)
 
     async def office_is_up(self) -> None:
-        """Start the office and wait until it listens: what nobody hears is sent again after 30 s."""
+        """Start the office, and wait until it listens: what it misses comes after 30 s."""
         await self.office.start()
         await _said(self.office, "subscribed")
 
