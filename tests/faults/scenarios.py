@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 
 from tests.faults.brokers import forgetful_broker, refusing_broker
+from tests.faults.comebacks import comebacks
 from tests.faults.crowd import reconnections
 from tests.faults.drain import drain
 from tests.faults.handshakes import strange_brokers
@@ -12,7 +13,9 @@ from tests.faults.intruders import false_receipts, junk
 from tests.faults.kills import random_kills
 from tests.faults.links import silent_link
 from tests.faults.quarter import quarters
+from tests.faults.rollbacks import restored_card, restored_ledger
 from tests.faults.run import Result, Run
+from tests.faults.wipes import wiped_cards
 
 SCENARIOS: Mapping[str, Callable[[Run], Awaitable[Result]]] = {
     "kills": random_kills,
@@ -23,6 +26,10 @@ SCENARIOS: Mapping[str, Callable[[Run], Awaitable[Result]]] = {
     "strange-brokers": strange_brokers,
     "false-receipts": false_receipts,
     "junk": junk,
+    "restored-ledger": restored_ledger,
+    "restored-card": restored_card,
+    "wiped-cards": wiped_cards,
     "drain": drain,
+    "comebacks": comebacks,
     "reconnections": reconnections,
 }
