@@ -125,6 +125,8 @@ def _enter_readings(connection: Connection, named: Iterable[_Named]) -> dict[byt
     for _, device, measured, name in named:
         row = {"reading_id": name, "device": device.id, "slot": user_slot(measured)}
         wanted.setdefault(name, row | {"failed": isinstance(measured, EventRecord)})
+    if not wanted:
+        return {}
     known = select(reading.c.reading_id, reading.c.id).where(reading.c.reading_id.in_(list(wanted)))
     ids: dict[bytes, int] = dict(connection.execute(known).all())
     if new := [row for name, row in wanted.items() if name not in ids]:
@@ -136,6 +138,8 @@ def _enter_readings(connection: Connection, named: Iterable[_Named]) -> dict[byt
 def _count_sightings(
     connection: Connection, readings: Collection[int]
 ) -> dict[tuple[int, bool], int]:
+    if not readings:
+        return {}
     of = (sighting.c.reading, sighting.c.synced)
     rows = connection.execute(
         select(*of, func.max(sighting.c.nth)).where(of[0].in_(readings)).group_by(*of)
