@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from backend import ledger
 from backend.checkpoints import Checkpoints
@@ -29,6 +29,9 @@ from uplink.statements import KeyRecord, Previous, Request
 from uplink.wire import Message, Receipt, Run
 
 REFUSALS = UNKNOWN = 500  # per receipt, which is no longer than a message; the rest comes again
+_SEEN = (
+    update(ledger.hub).where(ledger.hub.c.id == bindparam("of")).values(seen_ms=bindparam("now"))
+)
 
 
 class Batch:
@@ -97,9 +100,7 @@ class Batch:
         causes |= dict.fromkeys(touched.seen, "sighting")
         if causes:
             judge_again(self._connection, causes, self._now_ms, touched.new)
-        self._connection.execute(
-            update(ledger.hub).where(ledger.hub.c.id == self._hub).values(seen_ms=self._now_ms)
-        )
+        self._connection.execute(_SEEN, {"of": self._hub, "now": self._now_ms})
 
     def receipt(self) -> Receipt | None:
         """What the hub may release once this is committed; None where there is nothing to say."""

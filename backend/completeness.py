@@ -3,13 +3,14 @@
 Sequences of an epoch have no holes when they are sealed, so what lacks below the highest known
 sequence is named exactly. That sequence is the highest of: what is stored; what a checkpoint says;
 what the next epoch's key record says of the one before. An end is vouched for by a checkpoint that
-closed or recovered the epoch, or by a next epoch that found it closed in order.
+closed or recovered the epoch, or by a next epoch whose key record says the same.
 
 | state of an epoch | everything known of is stored | its end is vouched for | |
 |---|---|---|---|
 | `complete` | yes | yes, and nothing is known beyond it | every chain that was given agrees |
 | `running` | yes | not yet | no other epoch follows it, and none began later |
 | `tail-unknown` | yes | no, and nothing will | a lost or wiped card, or not yet said |
+| `tail-unknown` | yes | yes | the last before a card that began anew: more may have followed |
 | `gap` | no | whether or not | each range that lacks is named, with its fate |
 | `conflict` | yes | whether or not | a checkpoint's chain is another than that of the records |
 
@@ -25,7 +26,9 @@ A hub of which no epoch has come is `tail-unknown`.
 
 An epoch that another names as the one before counts as known although nothing of it came. What lay
 before such an epoch is unknown until its key record has come. Nobody can know of an epoch of which
-nothing came and which nothing names: *complete* means as far as the hub has stated.
+nothing came and which nothing names: *complete* means as far as the hub has stated. But a hub that
+begins anew, with no epoch before, had its card wiped or changed: the last that came of the epochs
+before that need not be the last that there were.
 
 `forks`: two epochs name the same one before. A card restored from an image does that, and so do two
 machines with one identity. `overlaps`: epochs of two boots have records of the same time by
@@ -213,7 +216,9 @@ class _Words:
             if checkpoint.ending is not Ending.OPEN:
                 self._ends[kid].append((last, checkpoint.ending))
         self.kids = [*named, *(kid for kid in facts.stored if kid not in named)]
-        self._running = self._find_running() if facts.is_active else None
+        leaves = self._find_leaves()
+        self._running = leaves[-1] if leaves and facts.is_active else None
+        self._cut_off = self._find_cut_off(leaves)
 
     def judge(self, kid: bytes) -> EpochJudgement:
         stored = self._facts.stored.get(kid, ())
@@ -224,18 +229,27 @@ class _Words:
             state = State.GAP
         elif kid in self._facts.disputed:
             state = State.CONFLICT
-        elif ended == last:
+        elif ended == last and kid not in self._cut_off:
             state = State.COMPLETE
         else:
             state = State.RUNNING if kid == self._running else State.TAIL_UNKNOWN
         count = sum(until - first + 1 for first, until in stored)
         return EpochJudgement(kid, state, last, count, kid in self._begun, ending, ended, gaps)
 
-    def _find_running(self) -> bytes | None:
-        """The last to arrive of the epochs that no other follows."""
+    def _find_leaves(self) -> list[bytes]:
+        """The epochs that no other follows, as they arrived."""
         named = {c.previous_kid for c in self._facts.checkpoints} | self.followers.keys()
-        leaves = [one.kid for one in self._facts.begun if one.kid not in named]
-        return leaves[-1] if leaves else None
+        return [one.kid for one in self._facts.begun if one.kid not in named]
+
+    def _find_cut_off(self, leaves: Sequence[bytes]) -> set[bytes]:
+        """Leaves that do not come from the newest epoch with none before it."""
+        roots = [one.kid for one in self._facts.begun if one.previous is None]
+        since, queue = set(roots[-1:]), roots[-1:]
+        while queue:
+            followers = [kid for kid in self.followers.get(queue.pop(), ()) if kid not in since]
+            since.update(followers)
+            queue += followers
+        return {kid for kid in leaves if kid not in since} if len(roots) > 1 else set()
 
     def _name(self, kid: bytes, missing: Sequence[Range]) -> list[Gap]:
         gone = intersect(missing, self._facts.gone.get(kid, ()))

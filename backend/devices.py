@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, delete, insert, select, tuple_
+from sqlalchemy import Connection, bindparam, delete, insert, select, tuple_
 
 from backend.epochs import Epoch, Opened
 from backend.ledger import device, epoch_device, record, waiting
@@ -39,13 +39,17 @@ def enter_device(connection: Connection, identity: bytes) -> int:
     return int(found)
 
 
+_NAMED = (
+    select(epoch_device.c.epoch, epoch_device.c.number, device.c.id, device.c.identity)
+    .join(device)
+    .where(epoch_device.c.epoch.in_(bindparam("epochs", expanding=True)))
+)
+
+
 def load_devices(connection: Connection, epochs: Iterable[int]) -> Mapping[Key, Device]:
     """The devices that these epochs have named so far."""
-    rows = connection.execute(
-        select(epoch_device.c.epoch, epoch_device.c.number, device.c.id, device.c.identity)
-        .join(device)
-        .where(epoch_device.c.epoch.in_(list(epochs)))
-    )
+    of = list(epochs)
+    rows = connection.execute(_NAMED, {"epochs": of}) if of else ()
     return {(epoch, number): Device(*of) for epoch, number, *of in rows}
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from backend.errors import HubUnknown
 from backend.ledger import hub, hub_certificate, hub_end, hub_key
@@ -18,6 +18,15 @@ from uplink.records import Stamp
 
 RETIRED = "retired"
 REVOKED = "revoked"
+
+# Made once: they are asked for each message.
+_MEMBER = select(hub).where(hub.c.id == bindparam("name"))
+_FIRST_KEY = select(hub.c.sign_key).where(hub.c.id == bindparam("name"))
+_LATER_KEYS = (
+    select(hub_key.c.sign_key)
+    .where(hub_key.c.hub == bindparam("name"))
+    .order_by(hub_key.c.added_ms)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +49,7 @@ class Member:
 
 def load_member(connection: Connection, name: str) -> Member | None:
     """The hub of that name, revoked or not; None where none was ever enrolled."""
-    row = connection.execute(select(hub).where(hub.c.id == name)).one_or_none()
+    row = connection.execute(_MEMBER, {"name": name}).one_or_none()
     if row is None:
         return None
     ids = row.receipt_keys or b""
@@ -56,9 +65,8 @@ def load_member(connection: Connection, name: str) -> Member | None:
 
 def load_sign_keys(connection: Connection, name: str) -> tuple[bytes, ...]:
     """The keys by which the hub signs or signed: what it sealed under an old one stays its own."""
-    first = connection.scalars(select(hub.c.sign_key).where(hub.c.id == name))
-    later = select(hub_key.c.sign_key).where(hub_key.c.hub == name).order_by(hub_key.c.added_ms)
-    return (*first, *connection.scalars(later))
+    of = {"name": name}
+    return (*connection.scalars(_FIRST_KEY, of), *connection.scalars(_LATER_KEYS, of))
 
 
 def note_receipt_keys(connection: Connection, member: Member, ids: tuple[bytes, ...]) -> None:

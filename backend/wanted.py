@@ -19,6 +19,19 @@ RANGES = 64
 AGAIN_MS = 600_000
 """A range is not asked for more often."""
 
+_DUE = (
+    select(hole.c.extent, hole.c.first, hole.c.last, extent.c.kid, epoch.c.id)
+    .join(extent, extent.c.id == hole.c.extent)
+    .outerjoin(epoch, (epoch.c.hub == bindparam("of")) & (epoch.c.kid == extent.c.kid))
+    .where(
+        hole.c.hub == bindparam("of"),
+        # In so many words: SQLite takes a partial index only where it sees its condition.
+        hole.c.fate == literal_column(f"'{Fate.WANTED}'"),
+        hole.c.due_ms <= bindparam("now"),
+    )
+    .order_by(hole.c.due_ms, hole.c.extent, hole.c.first)
+    .limit(RANGES)
+)
 _ASKED = (
     update(hole)
     .where(hole.c.extent == bindparam("of"), hole.c.first == bindparam("from"))
@@ -35,19 +48,7 @@ class Wanted(NamedTuple):
 
 def ask(connection: Connection, hub: str, now_ms: int) -> Wanted:
     """What the next receipt of this hub asks for; it is noted as asked for."""
-    rows = connection.execute(
-        select(hole.c.extent, hole.c.first, hole.c.last, extent.c.kid, epoch.c.id)
-        .join(extent, extent.c.id == hole.c.extent)
-        .outerjoin(epoch, (epoch.c.hub == hub) & (epoch.c.kid == extent.c.kid))
-        .where(
-            hole.c.hub == hub,
-            # In so many words: SQLite takes a partial index only where it sees its condition.
-            hole.c.fate == literal_column(f"'{Fate.WANTED}'"),
-            hole.c.due_ms <= now_ms,
-        )
-        .order_by(hole.c.due_ms, hole.c.extent, hole.c.first)
-        .limit(RANGES)
-    ).all()
+    rows = connection.execute(_DUE, {"of": hub, "now": now_ms}).all()
     ranges: dict[bytes, list[Range]] = defaultdict(list)
     for _, first, last, kid, _ in rows:
         ranges[kid].append((first, last))

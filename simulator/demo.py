@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 from simulator import history, journals, report
 from simulator.processes import Program
@@ -44,13 +45,30 @@ class Demo:
         measured = report.read_log(stage.log, self.script)
         self.say("waiting until the office has everything")
         await self._arrived(measured.count)
-        await stage.hub.stop()
+        await self._end_in_order()
         return await self._compare(measured, time.monotonic() - started)
+
+    async def _end_in_order(self) -> None:
+        """Stop the hub; started once more, it hands over how its last epoch ended."""
+        await self.stage.hub.stop()
+        await self.stage.hub.start()
+        deadline = time.monotonic() + ARRIVAL_TIMEOUT_S
+        while time.monotonic() < deadline and (await self._ask_hub())["state"] != "complete":
+            self.stage.assert_alive()
+            await asyncio.sleep(0.3)
+        await self.stage.hub.stop()
+
+    async def _ask_hub(self) -> dict[str, Any]:
+        """What the office says of the hub."""
+        [hub] = (await self.stage.ask_office("hubs"))["hubs"]
+        found: dict[str, Any] = hub
+        return found
 
     async def _compare(self, measured: report.Measured, elapsed_s: float) -> report.Outcome:
         stage = self.stage
         verified = await stage.ask_office("verify")
         days = await stage.ask_office("days", PATIENT)
+        hub = await self._ask_hub()
         steps = (
             *report.tell_log(stage.log, self.script),
             *journals.read(stage.journal),
@@ -60,6 +78,7 @@ class Demo:
             measured,
             verified,
             days,
+            hub,
             history=history.judge(steps, {HUB}),
             killed=self.kills,
             wire_bytes=stage.proxy.bytes_up + stage.proxy.bytes_down,

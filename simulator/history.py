@@ -8,12 +8,15 @@ is done, and who goes on from another's step writes later. The steps that are lo
     worker   committed, published: of the office, which may have any number of them
     either   killed: with -9, written down in its name by who did it
     hub      drained: so says who conducts the run, once the office had all that was committed
+    hub      wiped: its flash is gone; so says who wiped it, naming all that went with it for good
+    office   restored: the ledger is an older copy, and these records are what it holds
     office   stored, counted, held: what the ledger says in the end
 
 A sequence is sealed once. A hub commits what it sealed, publishes what it committed, and releases
 what it has a receipt for; a worker receipts what it committed. In the end all is stored that a hub
 released, or had committed when it was drained, and every reading that was confirmed to its device;
-a reading is counted once, on the day on which it was measured, or held.
+a reading is counted once, on the day on which it was measured, or held. What was wiped is lost, all
+of it, and nothing else is: that is declared beforehand, not found out.
 
 Records are named by kid and sequence, readings by their id. A device whose frames have no time
 cannot name its readings: those are only counted.
@@ -76,7 +79,7 @@ def judge(steps: Iterable[Step], hubs: Collection[str]) -> Verdict:
 
 
 def find_undelivered(steps: Iterable[Step], hubs: Collection[str]) -> set[Name]:
-    """What is committed on a hub, and by no worker so far. Raises Violation."""
+    """What is committed on a hub and not in the ledger so far. Raises Violation."""
     records = _Records(hubs)
     for step in steps:
         records.take(step)
@@ -93,15 +96,17 @@ class _Records:
         self._last: dict[str, int] = {}  # sequence of each kid
         self._kept: set[Name] = set()  # committed on a hub
         self._perhaps: set[Name] = set()  # sealed by a hub that was killed before it said more
-        self._taken: set[Name] = set()  # committed by a worker
+        self._taken: set[Name] = set()  # committed by a worker, at any time
+        self._held: set[Name] = set()  # of these, what the ledger has now
+        self._wiped: set[Name] = set()  # gone with a hub's flash, as was declared
         self._receipted: dict[str, set[Name]] = defaultdict(set)
         self._due: set[Name] = set()  # what must be stored in the end
         self._stored: set[Name] | None = None
 
     @property
     def undelivered(self) -> set[Name]:
-        """What was committed on a hub, and by no worker so far."""
-        return self._kept - self._taken
+        """What was committed on a hub and is not in the ledger, and can still come."""
+        return self._kept - self._held - self._wiped
 
     def take(self, step: Step) -> None:
         """Take the next step. Raises Violation."""
@@ -110,23 +115,30 @@ class _Records:
                 self._seal(step)
             case "stored":
                 self._stored = (self._stored or set()) | self._names(step)
+            case "restored":
+                self._held = self._names(step)
+                self._demand(step, self._taken, "has it in a copy and never committed it")
             case _ if step.by in self._hubs:
                 self._take_hubs(step)
             case "committed":
                 self._keep_after_all(self._names(step), f"{step.by} stored it, no hub had")
                 self._taken |= self._names(step)
+                self._held |= self._names(step)
             case "published":
-                self._demand(step, self._taken, "sent a receipt for it before its own commit")
+                self._demand(step, self._held, "sent a receipt for it before its own commit")
 
     def end(self) -> None:
         """Raises Violation where something is missing in the end, or is too much."""
         if self._stored is None:
             raise Violation("nobody says what is stored in the end")
         self.counts["kept"] = len(self._kept)
-        self.counts["lost"] = len(lost := self._due - self._stored)
-        self.counts["waiting"] = len(self._kept - self._stored - lost)
+        self.counts["lost"] = len(lost := self._due - self._stored - self._wiped)
+        self.counts["wiped"] = len(self._wiped)
+        self.counts["waiting"] = len(self._kept - self._stored - self._wiped - lost)
         if lost:
             raise Violation(f"{_tell(lost)} was handed over by a hub and is not stored")
+        if found := self._wiped & self._stored:
+            raise Violation(f"{_tell(found)} went with a hub's flash and is stored")
         if strange := self._stored - self._kept - self._perhaps:
             raise Violation(f"{_tell(strange)} is stored and no hub had committed it")
 
@@ -147,6 +159,9 @@ class _Records:
                 self.counts["released"] += len(self._names(step))
             case "drained":
                 self._due |= self._sealed[step.by] & self._kept
+            case "wiped":
+                self._demand(step, self._sealed[step.by], "lost it and had not sealed it")
+                self._wiped |= self._names(step)
             case "killed":
                 self._perhaps |= self._sealed[step.by] - self._kept
 
@@ -190,6 +205,7 @@ class _Readings:
         self._unnamed: list[str | None] = []  # the days of those that have no name
         self._confirmed: set[str] = set()
         self._confirmed_unnamed = 0
+        self._wiped: set[str] = set()
         self._stored: set[str] = set()
         self._counted: list[tuple[str, str | None]] = []
         self._held: set[str] = set()
@@ -204,6 +220,8 @@ class _Readings:
             case "confirmed":
                 self._confirmed.update(step.readings)
                 self._confirmed_unnamed += not step.readings
+            case "wiped":
+                self._wiped.update(step.readings)
             case "dropped":
                 self.counts["dropped"] += 1
             case "stored":
@@ -216,7 +234,7 @@ class _Readings:
     def end(self) -> None:
         """Raises Violation where a reading is lost, made up, counted twice or on a wrong day."""
         unnamed = self._stored - self._days.keys()
-        lost = self._confirmed - self._stored
+        lost = self._confirmed - self._stored - self._wiped
         lost_unnamed = max(0, self._confirmed_unnamed - len(unnamed))
         times = Counter(reading for reading, _ in self._counted)
         self.counts["measured"] = len(self._days) + len(self._unnamed)
@@ -224,6 +242,9 @@ class _Readings:
         self.counts["lost"] += len(lost) + lost_unnamed
         self.counts["twice"] = times.total() - len(times)
         self.counts["held"] = len(self._held)
+        self.counts["readings wiped"] = len(self._wiped)
+        if found := self._wiped & self._stored:
+            raise Violation(f"reading {min(found)} went with a hub's flash and is stored")
         if lost:
             raise Violation(f"reading {min(lost)} was confirmed to its device and is not stored")
         if lost_unnamed:

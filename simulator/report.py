@@ -53,12 +53,14 @@ class Outcome:
     wire_bytes_per_reading: int
     flash_bytes_per_reading: int
     history: Verdict
+    completeness: str
 
     @property
     def is_good(self) -> bool:
         """Nothing lost, nothing doubled, and just the days that the cuff's log implies."""
         bad = self.lost + self.counted_twice + self.gaps + self.wrong_days + len(self.problems)
-        return bad == 0 and self.measured > 0 and self.history.violation is None
+        is_proven = self.completeness == "complete" and self.history.violation is None
+        return bad == 0 and self.measured > 0 and is_proven
 
     def facts(self) -> dict[str, Any]:
         """For `--json`."""
@@ -79,6 +81,7 @@ class Outcome:
             "elapsed_s": round(self.elapsed_s, 1),
             "wire_bytes_per_reading": self.wire_bytes_per_reading,
             "flash_bytes_per_reading": self.flash_bytes_per_reading,
+            "completeness": self.completeness,
             "history": self.history.sentence,
         }
 
@@ -96,6 +99,7 @@ class Outcome:
             ("bytes on the wire per reading", self.wire_bytes_per_reading),
             ("bytes on flash per reading", self.flash_bytes_per_reading),
             ("elapsed", f"{self.elapsed_s:.1f} s"),
+            ("everything the hub sealed", self.completeness),
             ("history", self.history.sentence),
         ]
         lines = [f"{name:<32}{value}" for name, value in rows]
@@ -134,9 +138,13 @@ def read_log(path: Path, script: Script) -> Measured:
 
 
 def compare(
-    measured: Measured, verified: dict[str, Any], days: dict[str, Any], **costs: Any
+    measured: Measured,
+    verified: dict[str, Any],
+    days: dict[str, Any],
+    hub: dict[str, Any],
+    **costs: Any,
 ) -> Outcome:
-    """Hold the ledger's `verify` and `days` against what the cuff measured."""
+    """Hold the ledger's `verify`, `days` and `hubs` against what the cuff measured."""
     stored = frozenset(verified["reading_ids"])
     names = measured.names
     missing = len(names - stored) if names is not None else max(0, measured.count - len(stored))
@@ -160,6 +168,7 @@ def compare(
         problems=verified["problems"],
         elapsed_s=costs["elapsed_s"],
         history=costs["history"],
+        completeness=hub["state"],
         wire_bytes_per_reading=costs["wire_bytes"] // per_reading,
         flash_bytes_per_reading=costs["flash_bytes"] // per_reading,
     )

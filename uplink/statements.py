@@ -13,7 +13,8 @@ key-record = {                         ; opens an epoch
 8: bstr .size 16  9: uint          ; boot id, BOOTTIME in ms
 10: uint  11: uint                 ; UTC in ms since 1970 as believed, its quality
 12: tstr                           ; software of the hub
-? 13: [kid, last: uint, clean: bool] ; the epoch before; last 0: nothing was sealed in it
+? 13: [kid, last: uint, sure: bool]  ; the epoch before; last 0: nothing was sealed in it; sure:
+                                     ; it ended there, as endings 2 and 3 say it
 }
 checkpoint = {                         ; how far an epoch goes
 0: 3  1: 1
@@ -73,7 +74,11 @@ _KEY_RECORD, _CHECKPOINT, _GONE, _REQUEST = 1, 3, 4, 5
 
 
 class Previous(NamedTuple):
-    """The epoch before: its kid, its last sequence (0: nothing was sealed), how it ended."""
+    """The epoch before: its kid, its last sequence (0: nothing was sealed), whether that is sure.
+
+    It is after a clean end, and where the next start found the epoch whole: a ledger that has lost
+    the checkpoint which said so is told by this.
+    """
 
     kid: bytes
     last_sequence: int

@@ -64,7 +64,8 @@ class Store:
         newest = self.shelf.epochs.newest
         if not newest:
             return None
-        return Previous(newest.kid, newest.last_sequence, newest.ending is Ending.CLOSED)
+        is_sure = newest.ending in (Ending.CLOSED, Ending.RECOVERED)
+        return Previous(newest.kid, newest.last_sequence, is_sure)
 
     @property
     def age(self) -> Age:

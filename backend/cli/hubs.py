@@ -15,7 +15,7 @@ from backend.ledger import Ledger
 
 _WORDS = {
     State.RUNNING: "running, last record {last}",
-    State.TAIL_UNKNOWN: "whole up to {last}; nobody vouches that it ended there",
+    State.TAIL_UNKNOWN: "whole up to {last}; nobody vouches that nothing followed",
     State.CONFLICT: "a checkpoint says that other records were sealed than those up to {last}",
 }
 _FATES = {

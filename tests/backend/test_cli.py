@@ -256,7 +256,7 @@ def test_a_tail_that_nobody_vouches_for_and_a_fork_are_said(shell, office):
         office.take(hub, hub.key_record, hub.run())
     code, said, _ = shell.run("hubs")
     assert code == 1
-    assert "whole up to 2; nobody vouches that it ended there" in said
+    assert "whole up to 2; nobody vouches that nothing followed" in said
     assert f"forked after epoch {first.hex()}: " in said
     assert "1 x two-machines" in said
 

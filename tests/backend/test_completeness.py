@@ -76,6 +76,15 @@ def test_a_wiped_card_leaves_the_tail_of_the_last_epoch_before_unknown_for_ever(
     assert states(found) == {A: State.TAIL_UNKNOWN, B: State.COMPLETE}
 
 
+def test_before_a_wiped_card_the_last_epoch_that_came_need_not_be_the_last():
+    stored = {kid: [(1, 5)] for kid in (A, B, C, D)}
+    words = [begun(A), begun(B, A, 5, clean=True), begun(C), begun(D, C, 5, clean=True)]
+    ends = [says(B, 5, CLOSED), says(D, 5, CLOSED)]
+    found = judge(*words, stored=stored, checkpoints=ends)
+    assert states(found) == dict.fromkeys((A, C, D), State.COMPLETE) | {B: State.TAIL_UNKNOWN}
+    assert found.is_wanting
+
+
 def test_an_epoch_that_only_the_next_one_names_lacks_wholly():
     found = judge(begun(B, A, 7, clean=True), stored={B: [(1, 2)]})
     assert found.gaps == [Gap(A, 1, 7, Fate.WANTED)]

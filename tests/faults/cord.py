@@ -64,6 +64,9 @@ class CordRadio:
     async def stop(self) -> None:
         pass
 
+    async def is_bonded(self, found: Any) -> bool:
+        return False
+
     def link_security(self, client: Any) -> int:
         return 0
 

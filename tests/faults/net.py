@@ -17,6 +17,7 @@ from uplink.mqtt import Message
 NOBODY = 0x10
 NOT_AUTHORIZED = 0x87
 LATENCY_S = (0.05, 3.0)
+BUSY_S = (0.0, 6.0)
 LATE_S = (60.0, 12 * 3600.0)
 SILENT_LINK_S = 1800.0  # until keepalive or the kernel gives up
 KEPT_RECEIPTS = 50
@@ -35,6 +36,7 @@ class Net:
         self._note = note
         self._link: Link | None = None
         self._waiting: list[tuple[str, bytes]] = []  # at the broker, for the office
+        self._taken: list[tuple[str, bytes]] = []  # by the worker
         self._receipts: list[bytes] = []
 
     async def connect(self, _broker, hear: Callable[[Message], None], _will) -> Link:
@@ -95,18 +97,32 @@ class Net:
         if self.happens("message late", 0.02):
             self._later(LATE_S, self.arrive, topic, payload)
             return
+        if not self._taken:
+            self._later(BUSY_S, self._take_all)
+        self._taken.append((topic, payload))
+
+    def _take_all(self) -> None:
+        """What has come while the worker was busy goes into one transaction, as in its own run."""
+        messages, self._taken = self._taken, []
+        if not self.is_office_up:
+            self._waiting += messages
+            return
         try:
-            reply = self._intake.take(topic, payload)
+            replies = self._intake.take_many(messages)
         except BackendError as error:
             raise RuntimeError(str(error)) from error
-        if reply.receipt:
-            stored = {kid.hex(): ranges for kid, ranges in reply.receipt.stored.items()}
-            self._note(Step("worker", "committed", stored))
-            if self.happens("worker killed after its commit", 0.03):
-                self.arrive(topic, payload)
-                return
-            self._note(Step("worker", "published", stored))
-        if reply.signed:
+        told = [reply for reply in replies if reply.receipt]
+        stored = [
+            {kid.hex(): ranges for kid, ranges in reply.receipt.stored.items()} for reply in told
+        ]
+        for each in stored:
+            self._note(Step("worker", "committed", each))
+        if told and self.happens("worker killed after its commit", 0.03):
+            for message in messages:
+                self.arrive(*message)
+            return
+        for each, reply in zip(stored, told, strict=True):
+            self._note(Step("worker", "published", each))
             self._receipts = [*self._receipts[-KEPT_RECEIPTS:], reply.signed]
             self._send_receipt(reply.signed)
 

@@ -191,8 +191,8 @@ def _habits(dice: Random) -> Iterator[float]:
 
 
 async def quarters(run: Run) -> Result:
-    """3 or 100 seeds from the run's own up, on all cores; the first violation names its seed."""
-    seeds = range(run.seed, run.seed + run.either(3, 100))
+    """2 or 100 seeds from the run's own up, on all cores; the first violation names its seed."""
+    seeds = range(run.seed, run.seed + run.either(2, 100))
     place = run.folder if FILES_IN_MEMORY is None else FILES_IN_MEMORY
     with (
         tempfile.TemporaryDirectory(prefix="vitalpost-faults-", dir=place) as folder,

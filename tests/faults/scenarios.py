@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 
 from tests.faults.brokers import forgetful_broker, refusing_broker
+from tests.faults.comebacks import comebacks
 from tests.faults.crowd import reconnections
 from tests.faults.drain import drain
 from tests.faults.handshakes import strange_brokers
@@ -12,12 +13,14 @@ from tests.faults.intruders import false_receipts, junk
 from tests.faults.kills import random_kills
 from tests.faults.links import silent_link
 from tests.faults.quarter import quarters
+from tests.faults.rollbacks import restored_card, restored_ledger
 from tests.faults.run import Result, Run
 from tests.faults.storage.book_flips import flipped_ledger
 from tests.faults.storage.calls import failing_calls
 from tests.faults.storage.flips import flipped_outbox
 from tests.faults.storage.key_flips import flipped_keys
 from tests.faults.storage.room import full_card
+from tests.faults.wipes import wiped_cards
 
 SCENARIOS: Mapping[str, Callable[[Run], Awaitable[Result]]] = {
     "kills": random_kills,
@@ -28,7 +31,11 @@ SCENARIOS: Mapping[str, Callable[[Run], Awaitable[Result]]] = {
     "strange-brokers": strange_brokers,
     "false-receipts": false_receipts,
     "junk": junk,
+    "restored-ledger": restored_ledger,
+    "restored-card": restored_card,
+    "wiped-cards": wiped_cards,
     "drain": drain,
+    "comebacks": comebacks,
     "reconnections": reconnections,
     "storage-calls": failing_calls,
     "outbox-flips": flipped_outbox,

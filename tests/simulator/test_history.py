@@ -154,6 +154,41 @@ def test_a_receipt_for_what_was_never_assigned_is_not_enumerated():
     assert "had a receipt" not in str(judged([*steps[:8]]).violation)
 
 
+WIPED = [hub("sealed", 4), hub("committed", 4), device("measured", "r3", NEXT)]
+WIPED += [device("confirmed", "r3", NEXT), Step("hub-1", "wiped", records(4), ["r3"])]
+
+
+def test_what_went_with_a_wiped_card_is_lost_as_declared():
+    verdict = judged([*SOUND[:-3], *WIPED, *SOUND[-3:]])
+    assert verdict.violation is None
+    found = [verdict.counts[name] for name in ("wiped", "readings wiped", "lost", "waiting")]
+    assert found == [1, 1, 0, 0]
+    assert not find_undelivered([*SOUND, *WIPED], {"hub-1"})
+    undeclared = judged([*SOUND[:-3], *WIPED[:-1], *SOUND[-3:]]).violation
+    assert "r3 was confirmed to its device and is not stored" in undeclared
+
+
+def test_what_was_declared_lost_and_is_stored_was_not_lost():
+    said = Step("hub-1", "wiped", records(3))
+    assert f"{KID}/3 went with" in judged([*SOUND[:-3], said, *SOUND[-3:]]).violation
+    said = Step("hub-1", "wiped", readings=["r2"])
+    assert "reading r2 went with" in judged([*SOUND[:-3], said, *SOUND[-3:]]).violation
+    said = Step("hub-1", "wiped", records(9))
+    assert "had not sealed it" in judged([*SOUND[:-3], said, *SOUND[-3:]]).violation
+
+
+def test_what_an_older_ledger_lacks_is_undelivered_until_it_came_again():
+    restored = Step("office", "restored", records(1, 2))
+    assert find_undelivered([*SOUND, restored], {"hub-1"}) == {(KID, 3)}
+    early = judged([*SOUND, restored, worker("published", 3)])
+    assert f"{KID}/3: worker-1 sent a receipt" in early.violation
+    steps = [*SOUND, restored, worker("committed", 3), worker("published", 3)]
+    assert not find_undelivered(steps, {"hub-1"})
+    assert judged(steps).violation is None
+    foreign = judged([*SOUND, Step("office", "restored", records(7))])
+    assert "never committed it" in foreign.violation
+
+
 def test_what_waits_on_the_hub_is_not_lost():
     stop = [hub("sealed", 4), hub("committed", 4)]
     verdict = judged([*SOUND[:-3], *stop, *SOUND[-3:]])

@@ -24,6 +24,7 @@ def test_a_month_with_faults_loses_nothing_and_counts_just_the_days_of_the_cuffs
     assert outcome["qualifying_days"] == 27
     assert outcome["failed_measurements"] == 4
     assert outcome["kills"] == 3
+    assert outcome["completeness"] == "complete"
     assert outcome["repeats"] >= 12
 
 

@@ -318,7 +318,7 @@ async def test_an_epoch_that_was_recovered_takes_no_more_rows(outbox, path):
     await outbox.append(KID, rows(1, 3))
     killed = await kill(path)
     await killed.end_epoch(KID, Signed(3, b"recovered"), Ending.RECOVERED)
-    assert not killed.previous().closed_cleanly
+    assert killed.previous().closed_cleanly
     with pytest.raises(Exception, match="closed"):
         await killed.append(KID, rows(4, 4))
     await killed.close()
