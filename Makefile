@@ -39,7 +39,7 @@ demo: env broker
 	@$(BIN)/vitalpost demo
 
 test: env broker
-	@$(BIN)/pytest -q
+	@$(BIN)/pytest -q -n 3 --dist worksteal
 
 # Node and npm from Debian's packages; what npm installs is locked by hashes beside the consumer.
 test-interop: env broker
@@ -63,7 +63,16 @@ build/thingsboard/stamp: requirements/thingsboard.txt
 	build/thingsboard/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/thingsboard.txt
 	@touch $@
 
+# strace, by which single system calls are made to fail, from Debian's packages.
 test-faults: env broker
+	@if ! command -v strace >/dev/null; then \
+		if [ "$$(id -u)" = 0 ]; then sudo=; elif command -v sudo >/dev/null; then sudo=sudo; else \
+			echo "strace is missing and this user may not install it: as root, run 'apt-get install strace'." >&2; exit 1; fi; \
+		echo "Installing strace from Debian's packages"; \
+		$$sudo apt-get update -qq && \
+		$$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends strace >/dev/null || \
+		{ echo "strace could not be installed: run 'apt-get install strace' and read what it says." >&2; exit 1; }; \
+	fi
 	@$(BIN)/python -m tests.faults $(if $(QUICK),--quick) $(if $(SEED),--seed $(SEED))
 
 check: env

@@ -99,7 +99,7 @@ class Batch:
         causes |= dict.fromkeys(placed.readings, "anchor")
         causes |= dict.fromkeys(touched.seen, "sighting")
         if causes:
-            judge_again(self._connection, causes, self._now_ms)
+            judge_again(self._connection, causes, self._now_ms, touched.new)
         self._connection.execute(_SEEN, {"of": self._hub, "now": self._now_ms})
 
     def receipt(self) -> Receipt | None:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Table, func, insert, select
+from sqlalchemy import Connection, func, select
 
 from backend.devices import Device, bind_devices, load_devices
 from backend.epochs import Epoch, Opened
@@ -22,6 +22,7 @@ from backend.naming import (
     user_slot,
 )
 from backend.placing import Place, Placed, add_anchors, boottime_ms, placing, when
+from backend.rows import add_rows
 from uplink.records import ClockRecord, EventRecord, ReadingRecord, SeriesRecord, Stamp
 
 Rows = list[dict[str, Any]]
@@ -29,10 +30,14 @@ Rows = list[dict[str, Any]]
 
 @dataclass(slots=True)
 class Touched:
-    """The readings that were seen, what got an instant, and what contradicts earlier facts."""
+    """The readings that were seen, what got an instant, and what contradicts earlier facts.
+
+    Of what is `new` the ledger knew nothing before; it comes with its sightings.
+    """
 
     placed: Placed
     seen: set[int] = field(default_factory=set)
+    new: dict[int, Rows] = field(default_factory=dict)
     conflicts: Sequence[str] = ()
 
 
@@ -74,7 +79,7 @@ def add_facts(connection: Connection, begun: Iterable[Epoch], opened: Sequence[O
         for o in of_devices
         if (key := _key(o)) not in devices
     ]
-    _insert(connection, waiting, late)
+    add_rows(connection, waiting, late)
     place = placing(connection, ((o.epoch, o.record.stamp) for o, _ in known))
     _add_sightings(connection, known, place, touched)
     _add_clock_facts(connection, known, place, touched)
@@ -89,29 +94,35 @@ def _add_sightings(
         for opened, device in known
         if (measured := as_measurement(opened.record))
     ]
-    ids = _enter_readings(connection, named)
-    counts = _count_sightings(connection, ids.values())
+    seen_before, new = _enter_readings(connection, named)
+    ids = seen_before | new
+    counts = _count_sightings(connection, seen_before.values())
+    touched.new = {number: [] for number in new.values()}
     rows: Rows = []
     for (epoch, sequence, _), device, measured, name in named:
-        of_kind = (ids[name], measured.stamp.quality > 0)
+        number, synced = of_kind = (ids[name], measured.stamp.quality > 0)
         counts[of_kind] = counts.get(of_kind, 0) + 1
         link = (0, 0) if isinstance(measured, EventRecord) else (measured.origin, measured.link)
-        rows.append(
-            when(epoch, sequence, measured.stamp)
-            | {
-                "reading": ids[name],
-                "device": device.id,
-                "synced": of_kind[1],
-                "nth": counts[of_kind],
-                "placed_ms": place(epoch, measured.stamp),
-                "device_time": told_time(measured),
-                "origin": link[0],
-                "link": link[1],
-            }
-        )
-    _insert(connection, sighting, rows)
+        row = when(epoch, sequence, measured.stamp) | {
+            "reading": number,
+            "device": device.id,
+            "synced": synced,
+            "nth": counts[of_kind],
+            "placed_ms": place(epoch, measured.stamp),
+            "device_time": told_time(measured),
+            "origin": link[0],
+            "link": link[1],
+        }
+        rows.append(row)
+        if number in touched.new:
+            touched.new[number].append(row)
     touched.seen.update(ids.values())
-    touched.placed.sightings.extend(_placed(rows))
+    touched.placed.sightings.extend(
+        (row["device"], row["placed_ms"], row["device_time"])
+        for row in rows
+        if row["placed_ms"] is not None
+    )
+    add_rows(connection, sighting, rows)
 
 
 def _name(opened: Opened, device: Device, measured: Measurement) -> bytes:
@@ -119,20 +130,25 @@ def _name(opened: Opened, device: Device, measured: Measurement) -> bytes:
     return reading_id(device.identity, name, measured)
 
 
-def _enter_readings(connection: Connection, named: Iterable[_Named]) -> dict[bytes, int]:
-    """The ledger's numbers of the readings, by reading_id; those that are new are entered."""
+def _enter_readings(
+    connection: Connection, named: Iterable[_Named]
+) -> tuple[dict[bytes, int], dict[bytes, int]]:
+    """The ledger's numbers of the readings by reading_id: known ones, and new ones, now entered."""
     wanted: dict[bytes, dict[str, Any]] = {}
     for _, device, measured, name in named:
         row = {"reading_id": name, "device": device.id, "slot": user_slot(measured)}
         wanted.setdefault(name, row | {"failed": isinstance(measured, EventRecord)})
     if not wanted:
-        return {}
-    known = select(reading.c.reading_id, reading.c.id).where(reading.c.reading_id.in_(list(wanted)))
-    ids: dict[bytes, int] = dict(connection.execute(known).all())
-    if new := [row for name, row in wanted.items() if name not in ids]:
-        connection.execute(insert(reading), new)
-        ids = dict(connection.execute(known).all())
-    return ids
+        return {}, {}
+    ids = select(reading.c.reading_id, reading.c.id)
+    found = connection.execute(ids.where(reading.c.reading_id.in_(list(wanted)))).all()
+    known: dict[bytes, int] = dict(map(tuple, found))
+    rows = [row for name, row in wanted.items() if name not in known]
+    # Whoever writes is alone, and a reading is never removed: the next numbers are free.
+    last = connection.scalar(select(func.max(reading.c.id))) if rows else None
+    new = {row["reading_id"]: number for number, row in enumerate(rows, (last or 0) + 1)}
+    add_rows(connection, reading, [row | {"id": new[row["reading_id"]]} for row in rows])
+    return known, new
 
 
 def _count_sightings(
@@ -164,20 +180,13 @@ def _add_clock_facts(
                     "is_set": fact.name == CLOCK_SET,
                 }
             )
-    _insert(connection, device_clock, rows)
-    touched.placed.clocks.extend(_placed(rows))
-
-
-def _placed(rows: Rows) -> list[tuple[int, int]]:
-    return [(row["device"], row["placed_ms"]) for row in rows if row["placed_ms"] is not None]
+    touched.placed.clocks.extend(
+        (row["device"], row["placed_ms"]) for row in rows if row["placed_ms"] is not None
+    )
+    add_rows(connection, device_clock, rows)
 
 
 def _key(opened: Opened) -> tuple[int, int]:
     assert isinstance(opened.record, ReadingRecord | SeriesRecord | EventRecord)
     assert opened.record.device is not None
     return opened.epoch.id, opened.record.device
-
-
-def _insert(connection: Connection, table: Table, rows: Rows) -> None:
-    if rows:
-        connection.execute(insert(table), rows)

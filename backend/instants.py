@@ -44,7 +44,8 @@ def by_boot(anchors: Iterable[Anchor]) -> dict[bytes, list[Anchor]]:
 def instant(stamp: Anchor, anchors: Mapping[bytes, Sequence[Anchor]]) -> Interval | None:
     """Return when it was: by the hub's own clock, else by the anchor that leaves least doubt."""
     if stamp.quality > 0:
-        return Interval(stamp.utc_ms, stamp.utc_ms).widen(1 << stamp.quality)
+        error_ms = 1 << stamp.quality
+        return Interval(stamp.utc_ms - error_ms, stamp.utc_ms + error_ms)
     by_anchor = (
         Interval(utc, utc).widen(
             (1 << a.quality) + drift(stamp.boottime_ms - a.boottime_ms, HUB_DRIFT_PPM)

@@ -11,15 +11,16 @@ All times are milliseconds; device times are naive and counted as if they were U
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from backend.histories import History, Shared
 from backend.instants import Anchor, Interval, by_boot, instant
-from backend.stretches import Offset, candidates, cut, less
+from backend.stretches import Offset, less
 
 __all__ = [
     "Anchor",
@@ -102,6 +103,23 @@ def judge(
     in whose stretch an earlier session handed over something newer, this one had not been measured.
     """
     anchors_by_boot = by_boot(anchors)
+    offsets = [o for f in clock_facts if (o := find_offset(f, anchors_by_boot))]
+    shared = Shared(offsets)
+
+    def cut_with(live: Sequence[Offset]) -> History:
+        return shared.cut(0, len(offsets), live)
+
+    return judge_by(sightings, cut_with, anchors_by_boot, enrolled_ms, delivered)
+
+
+def judge_by(
+    sightings: Sequence[Seen],
+    cut_with: Callable[[Sequence[Offset]], History],
+    anchors_by_boot: Mapping[bytes, Sequence[Anchor]],
+    enrolled_ms: int,
+    delivered: Iterable[Delivered] = (),
+) -> Judgement:
+    """As `judge`; `cut_with` gives the stretches by the clock facts and these live offsets."""
     received = [
         (seen, at) for seen in sightings if (at := instant(Anchor(*seen[:4]), anchors_by_boot))
     ]
@@ -112,14 +130,12 @@ def judge(
 
     device_time = next((s.device_time for s in sightings if s.device_time is not None), None)
     if device_time is not None:
-        offsets = [o for f in clock_facts if (o := _offset(f, anchors_by_boot))]
-        offsets += [_offset_of_live(device_time, at) for _, at in live]
-        stretches = cut(offsets)
-        found = candidates(stretches, device_time, arrived_ms, enrolled_ms)
+        history = cut_with([_offset_of_live(device_time, at) for _, at in live])
+        found = history.candidates(device_time, arrived_ms, enrolled_ms)
         if len(found) > 1:
             earlier_ms = arrived_ms - SESSION_MS
             handed_over = [
-                candidates(stretches, other.device_time, other.arrived_ms, enrolled_ms)
+                history.candidates(other.device_time, other.arrived_ms, enrolled_ms)
                 for other in delivered
                 if other.device_time > device_time and other.arrived_ms < earlier_ms
             ]
@@ -134,7 +150,9 @@ def judge(
         return Judgement(Method.RECEIVED, (Interval(at.from_ms - LIVE_DELAY_MS, at.to_ms),))
     if device_time is None:
         return Judgement(Method.HELD, (), "no-device-time")
-    return Judgement(Method.HELD, (), "device-clock-fault" if offsets else "device-clock-unknown")
+    return Judgement(
+        Method.HELD, (), "device-clock-fault" if history.own else "device-clock-unknown"
+    )
 
 
 def local_date(judgement: Judgement, zone: ZoneInfo) -> date | None:
@@ -150,7 +168,8 @@ def local_date(judgement: Judgement, zone: ZoneInfo) -> date | None:
     return dates.pop() if len(dates) == 1 else None
 
 
-def _offset(fact: ClockFact, anchors: dict[bytes, list[Anchor]]) -> Offset | None:
+def find_offset(fact: ClockFact, anchors: Mapping[bytes, Sequence[Anchor]]) -> Offset | None:
+    """What the fact says of the clock; None while nobody knows when it was."""
     done = instant(Anchor(*fact[:4]), anchors)
     if done is None:
         return None

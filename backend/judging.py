@@ -10,37 +10,47 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from itertools import chain
-from typing import NamedTuple
+from datetime import datetime
+from functools import partial
+from itertools import accumulate, chain
+from operator import itemgetter
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, func, insert, select
+from sqlalchemy import Connection, Select, func, select
 
 from backend.feed import tell
-from backend.judge import ClockFact, Delivered, Interval, Judgement, Method, Seen, judge
+from backend.histories import History, Shared
+from backend.judge import (
+    Anchor,
+    ClockFact,
+    Delivered,
+    Interval,
+    Judgement,
+    Method,
+    Seen,
+    find_offset,
+    judge_by,
+)
 from backend.ledger import device_clock, judgement, sighting
 from backend.patients import load_assignments, load_zones, midnight_ms
 from backend.placing import load_anchors
 from backend.reach import EVER_MS, NEIGHBOURS, Reach, find_reach, neighbour
+from backend.rows import add_rows
+from backend.stretches import Offset
 
 SIGHTINGS = 8
 ENROLMENT = "enrolment"
 Held = tuple[int, Judgement]
+_NONE: Mapping[int, Any] = {}
+_SEEN = itemgetter(*Seen._fields)
 
 
-@dataclass(eq=False)
-class _Case:
+class _Case(NamedTuple):
+    """`reach`: from when to when clock facts bear on it; None while no sighting is placed."""
+
     device: int
-    seen: list[Seen]
-    placed: list[int]
-
-    @cached_property
-    def reach(self) -> Reach | None:
-        """From when to when clock facts bear on the reading; None while no sighting is placed."""
-        if not self.placed:
-            return None
-        return find_reach(min(self.placed), (seen.device_time for seen in self.seen))
+    seen: Sequence[Seen]
+    reach: Reach | None
 
 
 class _Facts(NamedTuple):
@@ -49,14 +59,45 @@ class _Facts(NamedTuple):
     placed: Sequence[int]
     facts: Sequence[ClockFact]
 
-    def within(self, reach: Reach) -> Sequence[ClockFact]:
-        first = bisect_left(self.placed, reach[0]) - NEIGHBOURS
-        return self.facts[max(0, first) : bisect_right(self.placed, reach[1]) + NEIGHBOURS]
+    def share(self, anchors: Mapping[bytes, Sequence[Anchor]]) -> _Clock:
+        """What they say of the clock, for all readings."""
+        offsets = [find_offset(fact, anchors) for fact in self.facts]
+        known = accumulate((offset is not None for offset in offsets), initial=0)
+        return _Clock(self.placed, list(known), Shared([of for of in offsets if of is not None]))
 
 
-def judge_again(connection: Connection, causes: Mapping[int, str], now_ms: int) -> None:
-    """Judge each reading; what changed becomes a new row with its cause, and is told to relays."""
-    cases = _load_cases(connection, causes)
+class _Clock(NamedTuple):
+    """`known` counts the facts before each that say something."""
+
+    placed: Sequence[int]
+    known: Sequence[int]
+    shared: Shared
+
+    def cut(self, reach: Reach | None, live: Sequence[Offset]) -> History:
+        """The stretches by the facts within the reach and these live offsets."""
+        if reach is None:
+            return self.shared.cut(0, 0, live)
+        first = max(0, bisect_left(self.placed, reach[0]) - NEIGHBOURS)
+        last = min(len(self.placed), bisect_right(self.placed, reach[1]) + NEIGHBOURS)
+        return self.shared.cut(self.known[first], self.known[last], live)
+
+
+_NO_CLOCK = _Clock((), (0,), Shared(()))
+
+
+def judge_again(
+    connection: Connection,
+    causes: Mapping[int, str],
+    now_ms: int,
+    new: Mapping[int, Sequence[Mapping[str, Any]]] = _NONE,
+) -> None:
+    """Judge each reading; what changed becomes a new row with its cause, and is told to relays.
+
+    Of those that are `new`, by their sightings, nothing is read that was written just now.
+    """
+    known = [reading for reading in causes if reading not in new]
+    cases = {reading: _as_case(rows) for reading, rows in new.items()}
+    cases |= _load_cases(connection, known)
     facts = _load_facts(connection, cases.values())
     enrolled = _load_enrolled(connection, {case.device for case in cases.values()})
     stamped: Iterable[Seen | ClockFact] = chain(
@@ -64,14 +105,12 @@ def judge_again(connection: Connection, causes: Mapping[int, str], now_ms: int) 
     )
     anchors = load_anchors(connection, {at.boot for at in stamped if at.quality == 0})
 
+    clocks = {device: known.share(anchors) for device, known in facts.items()}
+
     def judge_case(case: _Case, delivered: Iterable[Delivered] = ()) -> Judgement:
-        reach = case.reach
-        clock_facts = facts[case.device].within(reach) if reach else []
-        of_case: Iterable[Seen | ClockFact] = chain(case.seen, clock_facts)
-        boots = {at.boot for at in of_case}
-        in_boots = [anchor for boot in boots for anchor in anchors.get(boot, ())]
+        cut_with = partial(clocks.get(case.device, _NO_CLOCK).cut, case.reach)
         enrolled_ms = enrolled.get(case.device, 0)
-        return judge(case.seen, clock_facts, in_boots, enrolled_ms, delivered)
+        return judge_by(case.seen, cut_with, anchors, enrolled_ms, delivered)
 
     found = {reading: judge_case(case) for reading, case in cases.items()}
     open_cases = {
@@ -79,13 +118,17 @@ def judge_again(connection: Connection, causes: Mapping[int, str], now_ms: int) 
     }
     for reading, delivered in _load_delivered(connection, open_cases):
         found[reading] = judge_case(cases[reading], delivered)
-    _add_changes(connection, found, causes, now_ms)
+    held = load_judgements(connection, known)
+    _add_changes(connection, found, held, causes, now_ms)
 
 
 def _add_changes(
-    connection: Connection, found: Mapping[int, Judgement], causes: Mapping[int, str], now_ms: int
+    connection: Connection,
+    found: Mapping[int, Judgement],
+    held: Mapping[int, Held],
+    causes: Mapping[int, str],
+    now_ms: int,
 ) -> None:
-    held = load_judgements(connection, causes)
     rows = []
     for reading, judged in found.items():
         n, before = held.get(reading, (0, None))
@@ -101,10 +144,9 @@ def _add_changes(
                     "at_ms": now_ms,
                 }
             )
-    if rows:
-        connection.execute(insert(judgement), rows)
-    # Whose a reading is may have changed although its instant has not.
     changed = {row["reading"] for row in rows}
+    add_rows(connection, judgement, rows)
+    # Whose a reading is may have changed although its instant has not.
     tell(connection, [n for n in found if n in changed or causes[n] == ENROLMENT])
 
 
@@ -112,6 +154,8 @@ def load_judgements(
     connection: Connection, readings: Collection[int] | Select[tuple[int]]
 ) -> dict[int, Held]:
     """The judgement that holds for each reading, with its number."""
+    if isinstance(readings, Collection) and not readings:
+        return {}
     columns = (judgement.c.reading, judgement.c.n, judgement.c.method)
     numbers = (
         select(judgement.c.reading, func.max(judgement.c.n).label("n"))
@@ -130,8 +174,26 @@ def load_judgements(
     }
 
 
-def _load_cases(connection: Connection, readings: Iterable[int]) -> dict[int, _Case]:
-    cases: dict[int, _Case] = {}
+def _as_case(rows: Sequence[Mapping[str, Any]]) -> _Case:
+    """The case of a reading with these sightings, of which each kind is in its order."""
+    judged = [row for row in rows if row["nth"] <= SIGHTINGS]
+    judged.sort(key=itemgetter("synced"))
+    return _make_case(
+        rows[0]["device"],
+        [Seen(*_SEEN(row)) for row in judged],
+        [row["placed_ms"] for row in judged if row["placed_ms"] is not None],
+    )
+
+
+def _make_case(device: int, seen: Sequence[Seen], placed: Sequence[int]) -> _Case:
+    times = (one.device_time for one in seen)
+    return _Case(device, seen, find_reach(min(placed), times) if placed else None)
+
+
+def _load_cases(connection: Connection, readings: Collection[int]) -> dict[int, _Case]:
+    if not readings:
+        return {}
+    cases: dict[int, tuple[int, list[Seen], list[int]]] = {}
     rows = connection.execute(
         select(
             sighting.c.reading,
@@ -143,11 +205,11 @@ def _load_cases(connection: Connection, readings: Iterable[int]) -> dict[int, _C
         .order_by(sighting.c.synced, sighting.c.nth)
     )
     for reading, device, placed_ms, *seen in rows:
-        case = cases.setdefault(reading, _Case(device, [], []))
-        case.seen.append(Seen(*seen))
+        _, of_case, placed = cases.setdefault(reading, (device, [], []))
+        of_case.append(Seen(*seen))
         if placed_ms is not None:
-            case.placed.append(placed_ms)
-    return cases
+            placed.append(placed_ms)
+    return {reading: _make_case(*case) for reading, case in cases.items()}
 
 
 def _load_facts(connection: Connection, cases: Iterable[_Case]) -> dict[int, _Facts]:
@@ -179,8 +241,15 @@ def _load_delivered(
     """For each reading, what its device handed over within its reach."""
     for device in {case.device for case in cases.values()}:
         reaches = {n: reach for n, c in cases.items() if c.device == device and (reach := c.reach)}
+        # Only what bears a later device time tells anything: of what came in order that is nothing.
+        told = (_told(cases[reading]) for reading in reaches)
+        earliest = min((time for time in told if time is not None), default=None)
+        if earliest is None:
+            continue
+        time = sighting.c.device_time
         in_reach = select(sighting.c.reading).where(
             sighting.c.device == device,
+            time.is_(None) | (time > earliest),
             sighting.c.placed_ms >= min(since for since, _ in reaches.values()),
             sighting.c.placed_ms <= max(until for _, until in reaches.values()),
         )
@@ -192,10 +261,15 @@ def _load_delivered(
             )
             .where(sighting.c.reading.in_(in_reach), sighting.c.device_time.is_not(None))
             .group_by(sighting.c.reading)
+            .having(func.min(time) > earliest)
         ).all()
         for reading, (since, until) in reaches.items():
             others = (Delivered(*of) for number, *of in rows if number != reading)
             yield reading, [one for one in others if since <= one.arrived_ms <= until]
+
+
+def _told(case: _Case) -> datetime | None:
+    return next((seen.device_time for seen in case.seen if seen.device_time is not None), None)
 
 
 def _load_enrolled(connection: Connection, devices: Iterable[int]) -> dict[int, int]:

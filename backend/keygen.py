@@ -122,25 +122,35 @@ def _write_new(folder: Path, files: Mapping[str, str]) -> list[Path]:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.chmod(0o700)
-        for path, text in paths.items():
-            _write(path, text, os.O_EXCL)
     except OSError as error:
         raise KeyUnusable(folder, error.strerror or str(error)) from error
+    for path, text in paths.items():
+        _replace(path, text)
     return list(paths)
 
 
 def _replace(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
+    """Write a file whole or not at all, and onto disk."""
     new = path.with_name(f"{path.name}.new")
     try:
-        _write(new, text, os.O_TRUNC)
+        _write(new, text)
         new.replace(path)
+        _sync(path.parent)
     except OSError as error:
         raise KeyUnusable(path, error.strerror or str(error)) from error
 
 
-def _write(path: Path, text: str, how: int) -> None:
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | how, 0o600), "w") as file:
+def _write(path: Path, text: str) -> None:
+    how = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+    with os.fdopen(os.open(path, how, 0o600), "w") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
+
+
+def _sync(folder: Path) -> None:
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)

@@ -31,8 +31,10 @@ _Key = TypeVar("_Key")
 
 def load_opening_keys(folder: Path) -> Mapping[bytes, OpeningKey]:
     """The private HPKE keys by their id. Raises KeyUnusable."""
-    keys = [read_key(path, OpeningKey.from_text) for path in key_files(folder, "hpke", "key")]
-    return {key.public().id: key for key in keys}
+    keys = {path: read_key(path, OpeningKey.from_text) for path in key_files(folder, "hpke", "key")}
+    for path, key in keys.items():
+        _compare(path, lambda text: SealingKey.from_text(text).data, key.public().data)
+    return {key.public().id: key for key in keys.values()}
 
 
 def load_sealing_keys(folder: Path) -> list[SealingKey]:
@@ -42,15 +44,15 @@ def load_sealing_keys(folder: Path) -> list[SealingKey]:
 
 def load_receipt_keys(folder: Path) -> list[Signer]:
     """The keys that sign receipts, the newest first. Raises KeyUnusable."""
-    return [read_key(path, Signer.from_text) for path in key_files(folder, "receipt", "key")]
+    keys = {path: read_key(path, Signer.from_text) for path in key_files(folder, "receipt", "key")}
+    for path, key in keys.items():
+        _compare(path, _read_public, key.public())
+    return list(keys.values())
 
 
 def load_receipt_publics(folder: Path) -> list[bytes]:
     """The public receipt keys that hubs pin, the newest first. Raises KeyUnusable."""
-    return [
-        read_key(path, lambda text: b64decode(text.strip(), validate=True))
-        for path in key_files(folder, "receipt", "pub")
-    ]
+    return [read_key(path, _read_public) for path in key_files(folder, "receipt", "pub")]
 
 
 def load_authority(folder: Path) -> Authority:
@@ -92,3 +94,17 @@ def read_key(path: Path, parse: Callable[[str], _Key]) -> _Key:
         raise KeyUnusable(path, error.strerror or str(error)) from error
     except (ValueError, SealError) as error:
         raise KeyUnusable(path, str(error)) from error
+
+
+def _read_public(text: str) -> bytes:
+    return b64decode(text.strip(), validate=True)
+
+
+def _compare(path: Path, parse: Callable[[str], bytes], public: bytes) -> None:
+    """Raise KeyUnusable where the public key beside a private one is not its own.
+
+    A damaged private key is a good one too: of nobody.
+    """
+    beside = path.with_suffix(".pub")
+    if beside.exists() and read_key(beside, parse) != public:
+        raise KeyUnusable(path, f"{beside.name} is another's: one of them is damaged")

@@ -42,6 +42,8 @@ from sqlalchemy.exc import DatabaseError
 from backend.errors import LedgerMissing, LedgerNewer, LedgerUnusable
 
 FORMAT = 1
+CACHE_KIB = 64 * 1024  # the index over reading_id is touched all over
+WAL_PAGES = 8_000  # 32 MB, which a backlog fills in seconds: pages are copied once, not often
 
 metadata = MetaData()
 
@@ -413,9 +415,11 @@ class Ledger:
                     metadata.create_all(connection)
                     connection.execute(insert(version).values(format=FORMAT))
         with self.reading() as connection:
-            found = connection.scalars(select(version.c.format)).one()
-        if found > FORMAT:
-            raise LedgerNewer(path, found, FORMAT)
+            found = connection.scalars(select(version.c.format)).all()
+        if len(found) != 1 or not isinstance(found[0], int):
+            raise LedgerUnusable(path, "it does not say its format: it is damaged, or another's")
+        if found[0] > FORMAT:
+            raise LedgerNewer(path, found[0], FORMAT)
         if create:
             with self.writing() as connection:
                 metadata.create_all(connection)  # the tables that an older ledger has not got
@@ -441,6 +445,9 @@ class Ledger:
                     yield connection
         except DatabaseError as error:
             raise LedgerUnusable(self.path, str(error.orig)) from error
+        except UnicodeDecodeError as error:
+            # SQLite quotes the damaged text of a table, or a text column is damaged.
+            raise LedgerUnusable(self.path, "it holds text that is no text any more") from error
 
     def close(self) -> None:
         """Let go of the file."""
@@ -462,7 +469,14 @@ def _make_engine(path: Path) -> Engine:
     @event.listens_for(engine, "connect")
     def _connect(connection: sqlite3.Connection, _: object) -> None:
         connection.isolation_level = None
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        for pragma in (  # the last three cost durability nothing
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            f"cache_size=-{CACHE_KIB}",
+            f"wal_autocheckpoint={WAL_PAGES}",
+            "temp_store=MEMORY",
+        ):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, Table, func, insert, literal_column, select, update
@@ -19,10 +20,13 @@ Place = Callable[[Epoch, Stamp], int | None]
 
 
 class Placed(NamedTuple):
-    """What has got an instant: readings, and as (device, placed_ms) their sightings and clocks."""
+    """What has got an instant: readings, and as (device, placed_ms) their sightings and clocks.
+
+    A sighting has a third part, its device time.
+    """
 
     readings: set[int]
-    sightings: list[tuple[int, int]]
+    sightings: list[tuple[int, int, datetime | None]]
     clocks: list[tuple[int, int]]
 
 
@@ -86,7 +90,7 @@ def add_anchors(connection: Connection, rows: Sequence[dict[str, Any]]) -> Place
             anchor = Anchor(*(row[name] for name in Anchor._fields))
             for seen in _place(connection, sighting, anchor):
                 placed.readings.add(seen.reading)
-                placed.sightings.append((seen.device, seen.placed_ms))
+                placed.sightings.append((seen.device, seen.placed_ms, seen.device_time))
             for fact in _place(connection, device_clock, anchor):
                 placed.clocks.append((fact.device, fact.placed_ms))
     return placed

@@ -28,8 +28,11 @@ Reach = tuple[int, int]
 
 def find_reach(received_ms: int, told: Iterable[datetime | None]) -> Reach:
     """From when to when facts bear on a reading that came then and bears these device times."""
-    since = min([received_ms, *(_as_ms(time) for time in told if time is not None)]) - BEFORE_MS
-    return max(since, received_ms - LONGEST_MS), received_ms
+    since = received_ms
+    for time in told:
+        if time is not None:
+            since = min(since, _as_ms(time))
+    return max(since - BEFORE_MS, received_ms - LONGEST_MS), received_ms
 
 
 def concerned(connection: Connection, clocks: Iterable[tuple[int, int]]) -> set[int]:
@@ -42,11 +45,22 @@ def concerned(connection: Connection, clocks: Iterable[tuple[int, int]]) -> set[
     return readings
 
 
-def overtaken(connection: Connection, sightings: Iterable[tuple[int, int]]) -> set[int]:
-    """The readings that came after these new sightings (device, placed_ms), within their reach."""
+def overtaken(
+    connection: Connection, sightings: Iterable[tuple[int, int, datetime | None]]
+) -> set[int]:
+    """The readings that these new sightings (device, placed_ms, device time) can tell of.
+
+    They came after them, within their reach, and bear an earlier device time: what was delivered
+    tells only of what had not been measured yet. What comes in order has nothing behind it.
+    """
+    told = [(device, placed, time) for device, placed, time in sightings if time is not None]
     readings: set[int] = set()
-    for device, placed in _by_device(sightings).items():
-        readings |= _reaching(connection, device, literal(min(placed)), literal(max(placed)))
+    for device, placed in _by_device(seen[:2] for seen in told).items():
+        latest = max(time for of, _, time in told if of == device)
+        is_earlier = sighting.c.device_time < latest
+        readings |= _reaching(
+            connection, device, literal(min(placed)), literal(max(placed)), is_earlier
+        )
     return readings
 
 
@@ -58,7 +72,11 @@ def _by_device(facts: Iterable[tuple[int, int]]) -> Mapping[int, list[int]]:
 
 
 def _reaching(
-    connection: Connection, device: int, since: ColumnElement[int], until: ColumnElement[int]
+    connection: Connection,
+    device: int,
+    since: ColumnElement[int],
+    until: ColumnElement[int],
+    *conditions: ColumnElement[bool],
 ) -> set[int]:
     """Readings received from `since` on that reach back to `until`."""
     rows = connection.execute(
@@ -66,6 +84,7 @@ def _reaching(
             sighting.c.device == device,
             sighting.c.placed_ms >= since,
             sighting.c.placed_ms <= until + LONGEST_MS,
+            *conditions,
         )
     )
     return {

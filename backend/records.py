@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, select
 
 from backend import ledger
 from backend.epochs import Epoch, Opened
@@ -16,6 +16,7 @@ from backend.machines import Machines
 from backend.membership import RETIRED, Member
 from backend.naming import kind_of
 from backend.ranges import as_ranges
+from backend.rows import add_rows
 from uplink.errors import SealError, UnknownKind, WireError
 from uplink.records import Record, Stamp, decode
 from uplink.wire import Refusal
@@ -53,7 +54,6 @@ class Records:
 
     def store(self, epoch: Epoch, sealed: Sequence[tuple[int, bytes]]) -> list[Opened]:
         """Store what opens and is new; return it, opened."""
-        table = ledger.record
         known = self._load_stored(epoch, [number for number, _ in sealed])
         opened: list[Opened] = []
         rows: list[dict[str, Any]] = []
@@ -79,7 +79,7 @@ class Records:
                 continue
             self.stored[epoch.kid].add(sequence)
         if rows:
-            self._connection.execute(insert(table), rows)
+            add_rows(self._connection, ledger.record, rows)
             self._extend(epoch, {row["sequence"]: row["sealed"] for row in rows})
         for reason, sequences in refused.items():
             self._refuse(epoch, sequences, reason)

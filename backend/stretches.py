@@ -13,6 +13,7 @@ DEVICE_RESOLUTION_MS = 1_000  # device clocks are read and set in whole seconds
 DEVICE_DRIFT_PPM = 200  # 17 s a day: ten times a watch crystal's
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001  device times are naive
 _SECOND = timedelta(seconds=1)
+EVER_MS = float("inf")
 
 
 class Offset(NamedTuple):
@@ -29,7 +30,11 @@ class Stretch:
 
     found: list[Offset]
     from_ms: float
-    to_ms: float = float("inf")
+    to_ms: float = EVER_MS
+
+    def measured(self, shown: int) -> Interval:
+        """UTC of a device time, if this stretch was in force."""
+        return _measured(shown, self.found)
 
 
 class Candidate(NamedTuple):
@@ -41,33 +46,41 @@ class Candidate(NamedTuple):
 
 def less(at: Interval, device_time: datetime) -> Interval:
     """UTC less device time, where the clock showed, or was told, this second."""
-    shown = _device_ms(device_time)
+    shown = device_ms(device_time)
     return Interval(at.from_ms - shown - DEVICE_RESOLUTION_MS, at.to_ms - shown)
 
 
 def cut(offsets: Sequence[Offset]) -> list[Stretch]:
     """Cut the device's history where its clock was set or jumped."""
     stretches: list[Stretch] = []
-    for found in sorted(offsets, key=lambda o: (o.at.to_ms, o.at.from_ms)):
-        if not stretches:
-            # Nothing is known from before the first contact: a reading holds for the past as well.
-            begin = found.at.from_ms if found.is_set else float("-inf")
-            stretches.append(Stretch([found], begin))
-            continue
-        last = stretches[-1]
-        if found.is_set:
-            last.to_ms = found.at.to_ms
-            stretches.append(Stretch([found], found.at.from_ms))
-        elif _agrees(last.found[-1], found):
-            last.found.append(found)
+    before: Offset | None = None
+    for found in sorted(offsets, key=in_order):
+        if before is not None and not found.is_set and agrees(before, found):
+            stretches[-1].found.append(found)
         else:
-            # It jumped at some instant between the two: in between either may have been in force.
-            last.to_ms = found.at.to_ms
-            stretches.append(Stretch([found], last.found[-1].at.from_ms))
+            if stretches:
+                stretches[-1].to_ms = found.at.to_ms
+            stretches.append(Stretch([found], begin_ms(before, found)))
+        before = found
     return stretches
 
 
-def _agrees(before: Offset, after: Offset) -> bool:
+def in_order(offset: Offset) -> tuple[float, float]:
+    """By what offsets are sorted."""
+    return offset.at.to_ms, offset.at.from_ms
+
+
+def begin_ms(before: Offset | None, found: Offset) -> float:
+    """When a stretch begins whose first finding is this; `before` is the last of the one before."""
+    if found.is_set:
+        return found.at.from_ms
+    # It jumped at some instant between the two: in between either may have been in force. Nothing
+    # is known from before the first contact: a reading holds for the past as well.
+    return -EVER_MS if before is None else before.at.from_ms
+
+
+def agrees(before: Offset, after: Offset) -> bool:
+    """Whether one clock, up to drift, can have been found so twice."""
     apart = after.at.to_ms - before.at.from_ms
     return before.offset.widen(drift(apart, DEVICE_DRIFT_PPM)).meets(after.offset)
 
@@ -77,8 +90,9 @@ def candidates(
 ) -> list[Candidate]:
     """When it was measured, by each stretch in which that can have been, before it arrived."""
     found = []
+    shown = device_ms(device_time)
     for stretch in stretches:
-        measured = _measured(_device_ms(device_time), stretch.found)
+        measured = stretch.measured(shown)
         in_force = measured.to_ms >= stretch.from_ms and measured.from_ms <= stretch.to_ms
         if in_force and measured.from_ms <= arrived_ms:
             within = Interval(measured.from_ms, min(measured.to_ms, arrived_ms))
@@ -92,17 +106,20 @@ def _measured(shown: int, found: Sequence[Offset]) -> Interval:
     Mostly the one before and the one after. Between them the clock may have been moved by less than
     the drift that is allowed, so what each of them says is possible.
     """
+    if len(found) == 1:
+        return measured_by(shown, found[0])
     befores: list[float] = [float("-inf"), *(offset.at.from_ms for offset in found)]
     afters: list[float] = [*(offset.at.to_ms for offset in found[1:]), float("inf")]
     said = [
         by_this
         for offset, before, after in zip(found, befores, afters, strict=False)
-        if before <= (by_this := _measured_by(shown, offset)).to_ms and by_this.from_ms <= after
+        if before <= (by_this := measured_by(shown, offset)).to_ms and by_this.from_ms <= after
     ]
     return Interval(min(by.from_ms for by in said), max(by.to_ms for by in said))
 
 
-def _measured_by(shown: int, found: Offset) -> Interval:
+def measured_by(shown: int, found: Offset) -> Interval:
+    """UTC of a device time by one finding."""
     by_this = Interval(
         shown + found.offset.from_ms, shown + found.offset.to_ms + DEVICE_RESOLUTION_MS
     )
@@ -110,5 +127,6 @@ def _measured_by(shown: int, found: Offset) -> Interval:
     return by_this.widen(drift(apart, DEVICE_DRIFT_PPM))
 
 
-def _device_ms(device_time: datetime) -> int:
+def device_ms(device_time: datetime) -> int:
+    """What the clock showed, in whole seconds."""
     return (device_time - _EPOCH) // _SECOND * 1000

@@ -75,7 +75,10 @@ class Verifier:
         self._unverified: set[bytes] = set()
 
     def verify(self) -> Findings:
-        """Open, decode and name everything again."""
+        """Open, decode and name everything again; nothing of a file that SQLite finds damaged."""
+        self._check_file()
+        if self._found.problems:
+            return self._found
         for hub in self._connection.scalars(
             select(ledger.hub.c.id).order_by(ledger.hub.c.id)
         ).all():
@@ -107,6 +110,12 @@ class Verifier:
         proof = Proof(self._connection, hub, sign_keys, key_records, stored)
         self._found.gaps += (Gap(hub, *gap) for gap in proof.gaps)
         self._found.problems += proof.problems
+
+    def _check_file(self) -> None:
+        """What SQLite finds amiss in its pages and indexes; it knows no value from another."""
+        if self._connection.dialect.name == "sqlite":
+            said = self._connection.exec_driver_sql("PRAGMA integrity_check").scalars().all()
+            self._found.problems += (f"SQLite: {line}" for line in said if line != "ok")
 
     def _verify_epoch(
         self, epoch: Epoch, rows: Iterable[tuple[int, int, bytes]], where: str

@@ -22,7 +22,7 @@ async def measure(folder: Path) -> list[Claim]:
     A connection lasts for days: its handshake is none of an idle day's.
     """
     async with Site(folder, keepalive_s=KEEPALIVE_S) as site:
-        await site.office.start()
+        await site.office_is_up()
         await site.hub.start()
         hub = await site.hub_is_up()
         while not site.link.opened_at:  # noqa: ASYNC110  the hub connects when it likes

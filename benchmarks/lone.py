@@ -28,7 +28,7 @@ QUIET_S = 1.0
 async def measure(folder: Path) -> list[Claim]:
     """With its receipt, against a JSON message that has none."""
     async with Site(folder) as site:
-        await site.office.start()
+        await site.office_is_up()
         ours = await _send(site)
         await site.office.stop()
         peer = await _send_json(site)

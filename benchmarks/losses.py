@@ -19,7 +19,7 @@ async def measure(folder: Path) -> list[Claim]:
     async with Site(folder) as site:
         await site.fill(READINGS)
         site.link.is_open = False
-        await site.office.start()
+        await site.office_is_up()
         await site.hub.start()
         await site.hub_is_up()
         site.link.silent_after_bytes = 8_000

@@ -132,14 +132,14 @@ class Site:
             [found] = ledger.execute("SELECT count(*) FROM reading").fetchone()
             return int(found)
 
+    async def office_is_up(self) -> None:
+        """Start the office, and wait until it listens: what it misses comes after 30 s."""
+        await self.office.start()
+        await _said(self.office, "subscribed")
+
     async def hub_is_up(self) -> int:
         """Wait until the hub says it is ready; its process id."""
-        deadline = time.monotonic() + PATIENCE_S
-        while "hub-ready" not in self.hub.log.read_text():
-            self.hub.assert_alive()
-            if time.monotonic() > deadline:
-                raise TimeoutError("the hub did not come up")
-            await asyncio.sleep(0.1)
+        await _said(self.hub, "hub-ready")
         assert self.hub.process is not None
         return self.hub.process.pid
 
@@ -179,3 +179,12 @@ class Site:
 
     def _hub_settings(self) -> tuple[str, str]:
         return "--settings", str(self.folder / "gateway.toml")
+
+
+async def _said(part: Program, event: str) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while event not in part.log.read_text():
+        part.assert_alive()
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{part.name} did not come up")
+        await asyncio.sleep(0.1)

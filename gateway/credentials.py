@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from gateway import digests
+from gateway.digests import Installed
 from gateway.errors import ConfigError, ConfigErrors
 from uplink.errors import SealError
 from uplink.keys import X25519, X_WING, SealingKey, Signer
@@ -63,13 +65,18 @@ class Credentials:
 
 
 def load_credentials(folder: Path) -> Credentials:
-    """All of them. Raises ConfigErrors that name each file at fault."""
+    """All of them, as they were installed. Raises ConfigErrors that name each file at fault."""
     faults: list[ConfigError] = []
+    installed = Installed(0)
 
     def take(name: str, parse: Callable[[str], T], wanted: str, hint: str) -> T | None:
         path = folder / name
         try:
-            return parse(path.read_text("utf-8"))
+            text = path.read_text("utf-8")
+            parsed = parse(text)
+            if installed.is_as_installed(name, text):
+                return parsed
+            found = "another text than was installed"
         except OSError as error:
             found = error.strerror or type(error).__name__
         except UnicodeDecodeError:
@@ -79,6 +86,8 @@ def load_credentials(folder: Path) -> Credentials:
         faults.append(ConfigError(str(path), found, wanted, hint))
         return None
 
+    wanted = "UTC in ms since 1970, with digests of what was installed"
+    installed = take(TOLD_AT, digests.parse, wanted, INSTALL) or installed
     signer = take(SIGN_KEY, Signer.from_text, "an Ed25519 private key in PEM", REQUEST)
     sealing_keys = take(
         SEALING_KEYS, parse_sealing_keys, "lines of an HPKE suite and a key in base64", INSTALL
@@ -89,7 +98,6 @@ def load_credentials(folder: Path) -> Credentials:
         "lines of an Ed25519 key in base64, 32 bytes each",
         INSTALL,
     )
-    told_ms = take(TOLD_AT, _parse_told_at, "UTC in ms since 1970", INSTALL)
     take(TLS_KEY, _find_pem, "a private key in PEM", REQUEST)
     take(TLS_CERTIFICATE, _find_pem, "the hub's certificate in PEM", INSTALL)
     take(BROKER_CA, _find_pem, "the broker's authority in PEM", INSTALL)
@@ -104,7 +112,7 @@ def load_credentials(folder: Path) -> Credentials:
         folder / TLS_KEY,
         folder / TLS_CERTIFICATE,
         folder / BROKER_CA,
-        told_ms or 0,
+        installed.told_ms,
     )
 
 
@@ -126,12 +134,6 @@ def parse_receipt_keys(text: str) -> tuple[bytes, ...]:
     if sizes != {ED25519_BYTES}:
         raise ValueError(f"keys of {sorted(sizes)} bytes" if keys else "no key")
     return keys
-
-
-def _parse_told_at(text: str) -> int:
-    if not text.strip().isdecimal():
-        raise ValueError("no number")
-    return int(text)
 
 
 def _find_pem(text: str) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from gateway import credentials
+from gateway import credentials, digests
 from gateway.certificates import (
     as_der,
     csr_as_pem,
@@ -112,8 +112,12 @@ def install_answer(folder: Path, hub: str, data: bytes) -> None:
         for name, text in files.items():
             _replace(folder / name, text)
         for name in names:
-            if name.endswith(credentials.NEXT):
-                (folder / name).replace(folder / name.removesuffix(credentials.NEXT))
+            installed = name.removesuffix(credentials.NEXT)
+            files[installed] = (folder / name).read_text("utf-8")
+            if name != installed:
+                (folder / name).replace(folder / installed)
+        # The last one, which says what the others are: what was interrupted must be done again.
+        _replace(folder / credentials.TOLD_AT, digests.write(answer.utc_ms, files))
     except OSError as error:
         found, wanted = error.strerror or str(error), "a folder for the hub's keys"
         raise ConfigError(str(folder), found, wanted, "Run it as root.") from error
@@ -157,7 +161,6 @@ def _unpack(answer: Answer) -> dict[str, str]:
         credentials.RECEIPT_KEYS: receipt,
         credentials.BROKER_CA: answer.broker_ca,
         credentials.TLS_CERTIFICATE: answer.certificate,
-        credentials.TOLD_AT: f"{answer.utc_ms}\n",
     }
 
 
@@ -168,19 +171,26 @@ def _find_or_make_sign_key(path: Path) -> Signer:
 def _read_or_make(path: Path, make: Callable[[], str]) -> str:
     """What the file holds; made first where there is none, and never written over."""
     if not path.exists():
-        _write(path, make(), os.O_EXCL)
+        _replace(path, make())
     return path.read_text("utf-8")
 
 
 def _replace(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
+    """Write a file whole or not at all, and onto flash."""
     new = path.with_name(f"{path.name}.new")
-    _write(new, text, os.O_TRUNC)
-    new.replace(path)
-
-
-def _write(path: Path, text: str, how: int) -> None:
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | how, PRIVATE), "w") as file:
+    how = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+    with os.fdopen(os.open(new, how, PRIVATE), "w") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
+    new.replace(path)
+    _sync(path.parent)
+
+
+def _sync(folder: Path) -> None:
+    """Have what was renamed in it stay so."""
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)

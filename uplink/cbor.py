@@ -61,6 +61,8 @@ def as_number(value: object, what: str) -> Decimal:
     """`value`, an integer or a decimal fraction, with the exponent it was sent with."""
     if type(value) is Decimal:
         return value
+    if type(value) is int and -MAX_INT <= value <= MAX_INT:
+        return Decimal(value)
     return Decimal(as_int(value, what, -MAX_INT))
 
 

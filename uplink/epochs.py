@@ -98,7 +98,10 @@ class Epoch:
 
 
 class Epochs:
-    """Epochs by number and by kid; `lost` of them have lost both copies of their key record."""
+    """Epochs by number and by kid; `lost` of them have lost both copies of their key record.
+
+    Those are kept, and counted when they are first found so.
+    """
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self.by_number: dict[int, Epoch] = {}
@@ -112,7 +115,10 @@ class Epochs:
                 if not epoch.read_state(states.get(number)):
                     epoch.doubt()
         self.by_kid = {epoch.kid: epoch for epoch in self.by_number.values()}
-        self.lost = len({number for number, *_ in keys} - self.by_number.keys())
+        # One that was found damaged before has no CRC any more: it is lost once.
+        damaged = {number for number, *_, crc in keys if crc is not None}
+        self._unsaved_lost = damaged - self.by_number.keys()
+        self.lost = len(self._unsaved_lost)
 
     @property
     def newest(self) -> Epoch | None:
@@ -143,9 +149,13 @@ class Epochs:
     def save(self) -> None:
         """Write how far each epoch goes, where that has changed."""
         self._db.executemany(_WRITE_STATE, self._unwritten())
+        for number in self._unsaved_lost:
+            self._db.execute("UPDATE key_record SET crc = NULL WHERE number = ?", (number,))
+            self._db.execute("UPDATE key_copy SET crc = NULL WHERE number = ?", (number,))
 
     def saved(self) -> None:
         """What was written is committed."""
+        self._unsaved_lost.clear()
         self._written = {epoch.number: epoch.state_row() for epoch in self.by_number.values()}
 
     def erase(self, epoch: Epoch) -> None:

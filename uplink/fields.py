@@ -36,8 +36,10 @@ def decode_raw(value: object) -> Raw:
     if len(items) % 2:
         raise WireError("raw: found a source without its frame")
     return tuple(
-        (_decode_source(source), as_bytes(data, "raw frame"))
-        for source, data in zip(items[::2], items[1::2], strict=True)
+        [
+            (_decode_source(source), as_bytes(data, "raw frame"))
+            for source, data in zip(items[::2], items[1::2], strict=True)
+        ]
     )
 
 
@@ -93,8 +95,10 @@ def decode_time(value: object) -> datetime | None:
     """A naive datetime of the years 1 to 9999."""
     if value is None:
         return None
-    micros = as_number(value, "device time") * 1_000_000
     try:
+        if type(value) is int:
+            return _Y2000 + timedelta(seconds=value)
+        micros = as_number(value, "device time") * 1_000_000
         return _Y2000 + int(micros) * _MICROSECOND
     except OverflowError as error:
         raise WireError("device time: found one outside the years 1 to 9999") from error

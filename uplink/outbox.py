@@ -72,7 +72,8 @@ class Outbox:
         self._quota_bytes = quota_bytes
         self._keep_days = keep_days
         self._journal = journal
-        self._fault: sqlite3.Error | None = None
+        self._fault: sqlite3.Error | OSError | None = None
+        self._is_open = False
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="outbox")
 
     @classmethod
@@ -219,11 +220,13 @@ class Outbox:
         return await self._in_writer(lambda: survey.conclude(self._store, so_far))
 
     async def close(self) -> None:
-        """Write what receipts have changed and leave the file to others."""
+        """Write what receipts have changed and leave the file to others. Raises OutboxDamaged."""
 
         def work() -> None:
             try:
                 self._store.close(is_sound=self._fault is None)
+            except sqlite3.Error as fault:
+                raise OutboxDamaged(str(self._path), _name(fault)) from fault
             finally:
                 os.close(self._folder)
 
@@ -243,8 +246,12 @@ class Outbox:
                 used_bytes = self._path.stat().st_size
                 raise OutboxFull(used_bytes, min(used_bytes, self._quota_bytes)) from fault
             self._fault = fault
-            what = getattr(fault, "sqlite_errorname", "malformed")
-            raise OutboxDamaged(str(self._path), what) from fault
+            raise OutboxDamaged(str(self._path), _name(fault)) from fault
+        except OSError as fault:
+            if not self._is_open:
+                raise  # what keeps it from being opened is for the settings
+            self._fault = fault
+            raise OutboxDamaged(str(self._path), fault.strerror or str(fault)) from fault
 
     def _open(self) -> None:
         self._folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
@@ -258,6 +265,7 @@ class Outbox:
                 raise OutboxLocked(str(self._path)) from fault
             raise
         self.losses += self._store.shelf.losses
+        self._is_open = True
 
     def _open_store(self) -> Store:
         if self._rebuilt.exists() and not self._path.exists():
@@ -300,3 +308,7 @@ class Outbox:
 def _code(fault: sqlite3.Error) -> int:
     """SQLite's primary result code; what we raise ourselves means a malformed file."""
     return int(getattr(fault, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)) & 0xFF
+
+
+def _name(fault: sqlite3.Error) -> str:
+    return str(getattr(fault, "sqlite_errorname", "malformed"))

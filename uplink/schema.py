@@ -52,6 +52,8 @@ def connect(path: Path, quota_bytes: int) -> sqlite3.Connection:
         db.execute("PRAGMA locking_mode = EXCLUSIVE")  # before WAL: no -shm file to die of
         [version] = db.execute("PRAGMA user_version").fetchone()
         if version > SCHEMA_VERSION:
+            if _has_our_tables(db) or not is_consistent(db):
+                raise sqlite3.DatabaseError  # noqa: TRY301  the version itself may be damaged
             raise OutboxNewer(str(path), version, SCHEMA_VERSION)  # noqa: TRY301  closes below
         for setting in _SETTINGS:
             db.execute(setting)
@@ -63,8 +65,7 @@ def connect(path: Path, quota_bytes: int) -> sqlite3.Connection:
         with unless_full():
             # Frames behind a damaged one would be found damaged again at the next start.
             db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        tables = db.execute("SELECT sql FROM sqlite_master").fetchall()
-        if tables != [(sql.encode(),) for sql in _TABLES] or not is_consistent(db):
+        if not _has_our_tables(db) or not is_consistent(db):
             raise sqlite3.DatabaseError  # noqa: TRY301  closes below
     except UnicodeDecodeError as fault:
         db.close()  # SQLite quotes the damaged text of a table
@@ -78,6 +79,11 @@ def connect(path: Path, quota_bytes: int) -> sqlite3.Connection:
 def is_consistent(db: sqlite3.Connection) -> bool:
     """Whether SQLite finds its pages in order."""
     return bool(db.execute("PRAGMA quick_check(1)").fetchone() == (b"ok",))
+
+
+def _has_our_tables(db: sqlite3.Connection) -> bool:
+    tables = db.execute("SELECT sql FROM sqlite_master").fetchall()
+    return tables == [(sql.encode(),) for sql in _TABLES]
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from uplink.checkpoints import Checkpoints
 from uplink.epochs import Epoch, Epochs
 from uplink.errors import SealError
 from uplink.quarantine import DAMAGED, Quarantine
+from uplink.reserve import RESERVE_BYTES, Reserve
 from uplink.retention import Retention
 from uplink.salvage import Loss
 from uplink.schema import PAGE_BYTES, unless_full
@@ -29,7 +30,13 @@ class Shelf:
     """
 
     def __init__(
-        self, db: sqlite3.Connection, quota_bytes: int, keep_days: int, *, is_doubtful: bool
+        self,
+        db: sqlite3.Connection,
+        reserve: Reserve,
+        quota_bytes: int,
+        keep_days: int,
+        *,
+        is_doubtful: bool,
     ) -> None:
         self.losses: list[Loss] = []
         self.quota_bytes = quota_bytes
@@ -39,6 +46,7 @@ class Shelf:
         self.retention = Retention(db, keep_days)
         self.checkpoints = Checkpoints(db, self.epochs)
         self._db = db
+        self._reserve = reserve
         self._load(is_doubtful=is_doubtful)
 
     def select(self, first: int, last: int) -> sqlite3.Cursor:
@@ -49,19 +57,23 @@ class Shelf:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All or nothing of what is written in here."""
-        with self._db:
-            self._db.execute("BEGIN")
-            yield
+        try:
+            with self._db:
+                self._db.execute("BEGIN")
+                yield
+        except sqlite3.OperationalError as fault:
+            if fault.sqlite_errorcode == sqlite3.SQLITE_FULL:
+                self._relieve()
+            raise
 
     def used_bytes(self) -> int:
         """Pages in use, in bytes."""
-        [pages] = self._db.execute("PRAGMA page_count").fetchone()
-        [free] = self._db.execute("PRAGMA freelist_count").fetchone()
-        return int(pages - free) * PAGE_BYTES
+        used, _ = self._count_bytes()
+        return used
 
     def make_room(self, coming_bytes: int) -> bool:
-        """Whether the quota has room for so many bytes; the oldest released rows make way."""
-        while self.used_bytes() + coming_bytes > self.quota_bytes:
+        """Whether quota and card have room for so many bytes; the oldest released rows make way."""
+        while not self._has_room(coming_bytes):
             oldest = self.retention.rows.oldest(GROUP)
             if not oldest or not self._delete(oldest):
                 return False
@@ -143,18 +155,42 @@ class Shelf:
                 self.epochs.forget(epoch)
 
     def _delete(self, spans: Sequence[tuple[int, int]]) -> bool:
-        is_done = False
-        with unless_full():
-            # Before a row leaves, the chain that covers it is written; so all that has changed is.
-            with self._saving():
-                self._db.executemany("DELETE FROM record WHERE id BETWEEN ? AND ?", spans)
-            is_done = True
+        is_done = self._try_to_delete(spans) or self._try_to_delete(spans)
         for first, last in spans if is_done else ():
             self.retention.discard(first, last)
             self.epochs.by_number[first >> 32].rows -= last - first + 1
         older = sorted(self.epochs.by_number)[:-KEPT_EPOCHS]
         self.drop([self.epochs.by_number[number] for number in older])
         return is_done
+
+    def _try_to_delete(self, spans: Sequence[tuple[int, int]]) -> bool:
+        """Whether they are gone; where there was no room for it, there may be now."""
+        try:
+            # Before a row leaves, the chain that covers it is written; so all that has changed is.
+            with self._saving():
+                self._db.executemany("DELETE FROM record WHERE id BETWEEN ? AND ?", spans)
+        except sqlite3.OperationalError as fault:
+            if fault.sqlite_errorcode != sqlite3.SQLITE_FULL:
+                raise
+            return False
+        return True
+
+    def _has_room(self, coming_bytes: int) -> bool:
+        used, free = self._count_bytes()
+        is_held = self._reserve.hold(max(0, RESERVE_BYTES - free))
+        return is_held and used + coming_bytes <= self.quota_bytes
+
+    def _relieve(self) -> None:
+        """Put the log into the database, with the room that was held for it."""
+        self._reserve.give_up()
+        with unless_full():
+            self._db.execute("PRAGMA wal_checkpoint(PASSIVE)")
+
+    def _count_bytes(self) -> tuple[int, int]:
+        """Of pages in use, and of free ones."""
+        [pages] = self._db.execute("PRAGMA page_count").fetchone()
+        [free] = self._db.execute("PRAGMA freelist_count").fetchone()
+        return (pages - free) * PAGE_BYTES, free * PAGE_BYTES
 
     @contextmanager
     def _saving(self) -> Iterator[None]:

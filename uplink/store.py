@@ -14,6 +14,7 @@ from uplink.epochs import Epoch, Reach
 from uplink.errors import OutboxFull, SealError
 from uplink.quarantine import DAMAGED
 from uplink.readback import Rescued
+from uplink.reserve import Reserve
 from uplink.schema import connect, unless_full
 from uplink.shelf import Shelf
 from uplink.statements import Ending, Previous
@@ -48,7 +49,8 @@ class Store:
     ) -> None:
         self.db = connect(path, quota_bytes)
         try:
-            self.shelf = Shelf(self.db, quota_bytes, keep_days, is_doubtful=is_doubtful)
+            reserve = Reserve(path)
+            self.shelf = Shelf(self.db, reserve, quota_bytes, keep_days, is_doubtful=is_doubtful)
         except BaseException:
             self.db.close()
             raise

@@ -7,6 +7,7 @@ a word. Source: SQLite, "Database File Format", section 4 (The Write-Ahead Log).
 from __future__ import annotations
 
 import struct
+from operator import eq
 from typing import NamedTuple
 
 MAGIC = 0x377F0682  # the lowest bit set: checksums over big-endian words
@@ -37,17 +38,17 @@ def scan(log: bytes, page_size: int) -> Scan:
     order = ">" if magic & 1 else "<"
     sums = _checksum(order, log[:24], (0, 0))
     is_sound = (magic & ~1, form, size, sums) == (MAGIC, FORMAT, page_size, (sum1, sum2))
-    if not is_sound:
-        salts = list(_FRAME.unpack_from(log, _HEADER.size)[2:4])
+    is_headless = not is_sound  # whose frames these are is told by the header alone
 
     read = sound = last_commit = 0
     for count, at in enumerate(starts, 1):
         _, pages, *frame_salts, sum1, sum2 = _FRAME.unpack_from(log, at)
-        is_ours = frame_salts == salts  # a log is written over; what is left of older ones differs
+        # A log is written over; what is left of older ones differs in both. One may be damaged.
+        is_ours = is_headless or any(map(eq, frame_salts, salts))
         if is_sound:
             sums = _checksum(order, log[at : at + 8], sums)
             sums = _checksum(order, log[at + _FRAME.size : at + step], sums)
-            is_sound = is_ours and sums == (sum1, sum2)
+            is_sound = frame_salts == salts and sums == (sum1, sum2)
             is_ours = is_ours or sums == (sum1, sum2)
         if is_sound:
             read = count

@@ -1,11 +1,12 @@
 """What one more message costs does not depend on what lies behind it. Counts, never times."""
 
+import sys
 from contextlib import contextmanager
 
 import pytest
 from sqlalchemy import event
 
-from tests.backend.office import DAY, HOUR, MINUTE, START, frame, naive
+from tests.backend.office import DAY, HOUR, MINUTE, SECOND, START, Office, frame, naive
 
 STEPS = 100  # of SQLite's virtual machine, which every row visited takes some of
 
@@ -88,3 +89,47 @@ def test_one_reading_more_costs_the_same_beside_thousands_of_holes(office, hub):
     assert len(office.gaps(hub)) > 900
     assert late[0] <= early[0] + 3
     assert late[1] <= early[1] + 25
+
+
+def hold_sessions(hub, first, count):
+    """Sessions half a minute apart: the device's clock is set, then a reading comes."""
+    for n in range(first, first + count):
+        at_ms = START + MINUTE + n * MINUTE // 2
+        hub.clock(at_ms, naive(at_ms), is_set=True)
+        hub.measure(at_ms + SECOND, frame(naive(at_ms), 90 + n % 100))
+
+
+def take_twenty_beside(office, hub, sessions):
+    """Statements, and calls of Python functions, for twenty readings beside so many sessions."""
+    hub.describe(START)
+    hold_sessions(hub, 0, sessions)
+    office.take_all(hub)
+    last = hub.epoch.last_sequence
+    hold_sessions(hub, sessions, 20)
+    calls = 0
+
+    def count(_frame, what, _of):
+        nonlocal calls
+        calls += what == "call"
+
+    cost = Cost(office)
+    with cost.spending() as spent:
+        sys.setprofile(count)
+        office.take(hub, hub.run(last + 1))
+        sys.setprofile(None)
+    return spent[0], calls
+
+
+def test_where_sessions_lie_densely_a_message_looks_at_each_once_and_not_for_each_reading(
+    tmp_path,
+):
+    spent = []
+    for sessions in (150, 450):
+        office = Office(tmp_path / str(sessions))
+        office.assign()
+        hub = office.enroll().begin(START)
+        spent.append(take_twenty_beside(office, hub, sessions))
+        office.ledger.close()
+    (statements, calls), (later_statements, later_calls) = spent
+    assert later_statements <= statements
+    assert later_calls - calls < 300 * 30  # of the sessions more; each was 20 times as much

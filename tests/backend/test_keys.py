@@ -169,3 +169,17 @@ def test_a_damaged_list_of_revoked_is_named_and_left_alone(tmp_path, content):
         renew_revoked(tmp_path, [])
     assert caught.value.path == tmp_path / "ca.crl"
     assert (tmp_path / "ca.crl").read_text() == content
+
+
+@pytest.mark.parametrize(
+    ("name", "load"), [("hpke", load_opening_keys), ("receipt", load_receipt_keys)]
+)
+def test_a_private_key_that_is_not_that_of_the_public_one_beside_it_is_named(tmp_path, name, load):
+    make_keys(tmp_path / "keys", None)
+    make_keys(tmp_path / "others", None)
+    (tmp_path / "others" / f"{name}.key").rename(tmp_path / "keys" / f"{name}.key")
+    with pytest.raises(KeyUnusable) as unusable:
+        load(tmp_path / "keys")
+    assert unusable.value.path == tmp_path / "keys" / f"{name}.key"
+    (tmp_path / "keys" / f"{name}.pub").unlink()
+    assert load(tmp_path / "keys")

@@ -313,6 +313,8 @@ def test_run_then_relay_on_one_ledger_emits_what_run_had_stored(home, start, tmp
     path = tmp_path / "readings.jsonl"
     relay = start("relay", "--jsonl", path)
     relay.wait_for("subscribed")
+    home.send()  # receipted once all that came before is with the sink
+    home.await_receipts()
     assert relay.stop() == 0
     assert is_all(path.read_bytes().splitlines())
 

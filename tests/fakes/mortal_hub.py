@@ -12,6 +12,7 @@ from pathlib import Path
 
 from gateway import log
 from gateway.app import run
+from gateway.cli.run import _open_journal
 from gateway.config import load_settings
 
 WAY = ("captured", "sealed", "committed", "published", "receipted", "released")
@@ -20,7 +21,11 @@ WAY = ("captured", "sealed", "committed", "published", "receipted", "released")
 def main(settings, step, of):
     taken = []
 
+    hub = load_settings(Path(settings))
+    keep = _open_journal(hub)
+
     def die_there(told):
+        keep(told)
         name = told.did
         if of == "reading" and name == WAY[len(taken) % len(WAY)]:
             taken.append(name)
@@ -28,7 +33,7 @@ def main(settings, step, of):
             os.kill(os.getpid(), signal.SIGKILL)
 
     log.configure()
-    asyncio.run(run(load_settings(Path(settings)), journal=die_there))
+    asyncio.run(run(hub, journal=die_there))
 
 
 if __name__ == "__main__":

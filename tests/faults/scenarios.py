@@ -15,6 +15,11 @@ from tests.faults.links import silent_link
 from tests.faults.quarter import quarters
 from tests.faults.rollbacks import restored_card, restored_ledger
 from tests.faults.run import Result, Run
+from tests.faults.storage.book_flips import flipped_ledger
+from tests.faults.storage.calls import failing_calls
+from tests.faults.storage.flips import flipped_outbox
+from tests.faults.storage.key_flips import flipped_keys
+from tests.faults.storage.room import full_card
 from tests.faults.wipes import wiped_cards
 
 SCENARIOS: Mapping[str, Callable[[Run], Awaitable[Result]]] = {
@@ -32,4 +37,9 @@ SCENARIOS: Mapping[str, Callable[[Run], Awaitable[Result]]] = {
     "drain": drain,
     "comebacks": comebacks,
     "reconnections": reconnections,
+    "storage-calls": failing_calls,
+    "outbox-flips": flipped_outbox,
+    "key-flips": flipped_keys,
+    "ledger-flips": flipped_ledger,
+    "full-card": full_card,
 }

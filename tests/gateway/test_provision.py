@@ -1,4 +1,5 @@
 import json
+import resource
 import stat
 from base64 import b64encode
 
@@ -6,7 +7,7 @@ import msgspec
 import pytest
 
 from backend.enroll import read as read_request
-from gateway.credentials import load_credentials
+from gateway.credentials import load_credentials, parse_sealing_keys
 from gateway.errors import AnswerRefused, ConfigError, ConfigErrors
 from gateway.provision import install_answer, make_request
 from tests.fakes.hub_folder import Office
@@ -42,6 +43,18 @@ def test_keys_once_made_are_never_made_again(folder):
     assert first.sign_key == second.sign_key
     keys = [read_request(msgspec.json.encode(each)).tls_key for each in (first, second)]
     assert keys[0].public_numbers() == keys[1].public_numbers()
+
+
+def test_a_key_that_cannot_be_written_whole_is_not_there(folder):
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50, limits[1]))
+    try:
+        with pytest.raises(ConfigError, match="credentials"):
+            make_request(folder, "hub-1")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert not (folder / "hub.sign.key").exists()
+    assert make_request(folder, "hub-1").sign_key
 
 
 def test_a_damaged_key_is_named_and_left_alone(folder):
@@ -89,12 +102,13 @@ def test_an_answer_for_other_keys_is_refused(folder, tmp_path, office):
         ("hub.sign.key", "x", "no PEM"),
         ("hub.tls.key", None, "No such file"),
         ("hub.tls.crt", "x", "no PEM"),
-        ("broker.ca.crt", "-----BEGIN CERTIFICATE-----", "no certificate"),
+        ("broker.ca.crt", "-----BEGIN CERTIFICATE-----", "another text than was installed"),
         ("backend.hpke.pub", "0x0020 AAAA\n", "3 bytes, wanted 32"),
         ("backend.hpke.pub", "", "no key"),
         ("backend.receipt.pub", "AAAA\n", "keys of [3] bytes"),
         ("backend.receipt.pub", "not base64", "no base64"),
         ("office.time", "yesterday", "no number"),
+        ("office.time", "1790000000001\nbackend.hpke.pub 00\n", "not as it was installed"),
     ],
 )
 def test_a_credential_that_is_amiss_is_named_with_the_next_step(
@@ -110,6 +124,25 @@ def test_a_credential_that_is_amiss_is_named_with_the_next_step(
     assert fault.path == str(folder / name)
     assert found in fault.found
     assert "vitalpost provision" in fault.hint
+
+
+def test_a_public_key_that_the_card_made_another_good_one_is_named(folder, office):
+    install(folder, office.answer(make_request(folder, "hub-1")))
+    keys = folder / "backend.hpke.pub"
+    suite, key = keys.read_text().splitlines()[1].split()
+    damaged = "A" if key[5] != "A" else "B"
+    keys.write_text(f"{suite} {key[:5]}{damaged}{key[6:]}\n")
+    assert parse_sealing_keys(keys.read_text())
+    with pytest.raises(ConfigErrors) as caught:
+        load_credentials(folder)
+    [fault] = caught.value.faults
+    assert (fault.path, fault.found) == (str(keys), "another text than was installed")
+
+
+def test_a_time_without_digests_is_that_of_an_earlier_version(folder, office):
+    install(folder, office.answer(make_request(folder, "hub-1")))
+    (folder / "office.time").write_text("1780000000000\n")
+    assert load_credentials(folder).told_ms == 1_780_000_000_000
 
 
 def test_new_keys_are_asked_for_beside_the_present_ones_and_take_their_place(folder, office):

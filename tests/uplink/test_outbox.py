@@ -179,6 +179,24 @@ async def test_after_an_io_error_nothing_is_acknowledged_and_a_new_process_finds
     await outbox.close()
 
 
+async def test_an_io_error_while_closing_says_that_the_outbox_is_damaged(path):
+    outbox = await Outbox.open(path, quota_bytes=QUOTA)
+    await outbox.begin_epoch(KID, KEY_RECORD)
+    await outbox.append(KID, rows(1, 9))
+    await outbox.release({KID: [(1, 5)]}, NOW)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    log_bytes = path.with_name("outbox.db-wal").stat().st_size
+    resource.setrlimit(resource.RLIMIT_FSIZE, (log_bytes + 500, limits[1]))
+    try:
+        with pytest.raises(OutboxDamaged):
+            await outbox.close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    outbox = await Outbox.open(path, quota_bytes=QUOTA)
+    assert (outbox.depth, outbox.losses) == (9, [])
+    await outbox.close()
+
+
 async def test_receipts_release_rows_and_ranges_never_assigned_are_counted(outbox):
     await outbox.append(KID, rows(1, 10))
     released = await outbox.release(
@@ -288,6 +306,38 @@ async def test_a_newer_outbox_is_left_as_it_is(path):
     assert [(p.name, p.read_bytes()) for p in path.parent.iterdir()] == [(path.name, before)]
 
 
+async def test_an_outbox_of_ours_whose_version_is_damaged_is_no_newer_one(path):
+    outbox = await Outbox.open(path, quota_bytes=QUOTA)
+    await outbox.begin_epoch(KID, KEY_RECORD)
+    await outbox.append(KID, rows(1, 3))
+    await outbox.close()
+    with path.open("r+b") as file:
+        file.seek(60)  # user_version, in SQLite's header
+        file.write(b"\x40")
+    outbox = await Outbox.open(path, quota_bytes=QUOTA)
+    assert outbox.losses == [("files", 1, "outbox.db.damaged-1", 3)]
+    assert await peek_all(outbox) == [(KID, *row) for row in rows(1, 3)]
+    await outbox.close()
+
+
+async def test_key_records_that_are_lost_are_told_once_and_kept(path):
+    for kid in (KID, b"n" * 16):
+        outbox = await Outbox.open(path, quota_bytes=QUOTA)
+        await outbox.begin_epoch(kid, b"key record of " + kid)
+        await outbox.append(kid, rows(1, 3))
+        await outbox.close()
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b"record of " + KID, b"damaged!! " + KID))
+    told = []
+    for _ in range(2):
+        outbox = await Outbox.open(path, quota_bytes=QUOTA)
+        told.append(outbox.losses)
+        assert await peek_all(outbox) == [(b"n" * 16, *row) for row in rows(1, 3)]
+        await outbox.close()
+    assert told == [[("key-records", 1, "", 0), ("rows", 3, "", 0)], []]
+    assert path.read_bytes().count(b"damaged!!") == 2
+
+
 @pytest.mark.parametrize("strange", [b"not a database" * 99, b"SQLite format 3\0" * 99])
 async def test_what_is_no_outbox_is_set_aside_and_never_overwritten(path, strange):
     for number in (1, 2):
@@ -322,6 +372,7 @@ async def test_one_bad_page_costs_the_rows_on_it_and_no_others(path):
     assert sorted(p.name for p in path.parent.iterdir() if "wal" not in p.name) == [
         "outbox.db",
         "outbox.db.damaged-1",
+        "outbox.reserve",
     ]
     await outbox.close()
 

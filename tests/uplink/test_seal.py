@@ -122,11 +122,9 @@ def test_no_two_epochs_share_kid_key_or_nonce():
     assert one.enc != two.enc
 
 
-@pytest.mark.parametrize(
-    ("hub", "kid", "sequence"),
-    [("hub-2", RECORD.kid, 1), (HUB, RECORD.kid, 2), (HUB, RECORD.kid, 257)],
-)
-def test_a_record_opens_only_for_its_hub_and_sequence(hub, kid, sequence):
+@pytest.mark.parametrize(("hub", "sequence"), [("hub-2", 1), (HUB, 2), (HUB, 257)])
+def test_a_record_opens_only_for_its_hub_and_sequence(hub, sequence):
+    kid = RECORD.kid
     key = DataKey(HUB, kid, SECRET, bytes(12))
     sealed = key.seal(1, b"plaintext")
     with pytest.raises(SealError) as caught:

@@ -71,11 +71,30 @@ def test_what_an_unfinished_transaction_or_an_older_log_left_is_no_loss(killed):
     unfinished[100] ^= 1
     older = bytearray(log[-FRAME:])
     older[8] ^= 1
+    older[12] ^= 1
     older[100] ^= 1
     assert scan(log + unfinished, PAGE) == whole
     assert scan(log + older, PAGE) == whole
     assert scan(log + bytes(3 * FRAME), PAGE) == whole
     assert scan(log + log[-FRAME:-1], PAGE) == whole
+
+
+@pytest.mark.parametrize("at", [8, 12])
+def test_a_frame_that_still_bears_one_of_the_salts_is_no_older_one(killed, at):
+    _, log = killed
+    damaged = bytearray(log)
+    damaged[at - FRAME] ^= 1
+    damaged[-1] ^= 1
+    assert scan(bytes(damaged), PAGE).lost > 0
+
+
+def test_without_a_header_every_commit_may_be_lost_whatever_else_is_damaged(killed):
+    _, log = killed
+    damaged = bytearray(log)
+    for at in (6, 32 + 8, 32 + 12):
+        damaged[at] ^= 1
+    frames = (len(log) - 32) // FRAME
+    assert scan(bytes(damaged), PAGE) == Scan(sound=0, lost=frames)
 
 
 @given(st.binary(max_size=4 * FRAME))
