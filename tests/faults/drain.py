@@ -32,7 +32,7 @@ QUOTA_BYTES = 512_000_000
 
 async def drain(run: Run) -> Result:
     """One of four workers, once it works, is killed every 0.4 s until the office has everything."""
-    readings, killed = run.either(1_000, 80_000), 0
+    readings, killed = run.either(4_000, 80_000), 0
     async with Rig(run.folder, workers=WORKERS) as rig:
         await _fill(rig.hub, readings)
         for part in (rig.broker, *rig.workers, rig.hub):
