@@ -115,7 +115,8 @@ class Peer:
         self.link = Link(self.port)
         self.arrived: SimpleQueue[int] = SimpleQueue()
         self.broker = Program("broker", [mosquitto(), "-c", f"{folder}/broker.conf"], folder)
-        gateway = [str(ENVIRONMENT / "bin" / "thingsboard-gateway")]
+        # It writes logs where it stands.
+        gateway = ["env", "-C", str(folder), str(ENVIRONMENT / "bin" / "thingsboard-gateway")]
         self.gateway = Program("gateway", gateway, folder)
         self.client = Client(CallbackAPIVersion.VERSION2)
         self._stack = AsyncExitStack()
