@@ -252,7 +252,7 @@ async def test_an_epoch_that_a_crash_left_open_is_checked_by_the_next_start(stor
     [checkpoint] = storage.read_checkpoints()
     assert (checkpoint.kid, checkpoint.last_sequence) == (kid, 2)
     assert checkpoint.ending is Ending.RECOVERED
-    assert not storage.outbox.previous().closed_cleanly
+    assert storage.outbox.previous().closed_cleanly
 
     await recorder.record([note(clock)])
     await recorder.close()
