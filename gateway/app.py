@@ -18,9 +18,12 @@ from gateway.control import Control
 from gateway.control_socket import ControlSocket
 from gateway.credentials import Credentials, load_credentials
 from gateway.devices import enrol
+from gateway.enrolments import Enrolments
 from gateway.links.ble import Central
 from gateway.links.gatt import Station
 from gateway.links.radio import load_radio
+from gateway.matching import refuse_ties
+from gateway.memory import Memory
 from gateway.notify import Notifier
 from gateway.recorder import Recorder
 from gateway.registry import load_drivers
@@ -58,7 +61,10 @@ async def run(
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
     installed = load_credentials(settings.credentials)
     clock = load_clock(settings.clock.source, settings.clock.options)
-    devices = enrol(settings.devices, load_drivers())
+    drivers = load_drivers()
+    refuse_ties(drivers)
+    enrolments = Enrolments(Path(settings.hub.state), settings.devices)
+    devices = enrol([*settings.devices, *enrolments.devices], drivers)
     radio = load_radio(settings.radio)
     software = f"vitalpost {version('vitalpost')}"
     notifier = Notifier()
@@ -67,6 +73,9 @@ async def run(
         stack.push_async_callback(outbox.close)
         for loss in outbox.losses:
             log.error("storage-loss", **loss._asdict())
+        memory = Memory(Path(settings.hub.state), is_new_hub=outbox.previous() is None)
+        memory.recall(devices, read_moment(clock), clock.boot_id())
+        await memory.save()
         renewal = Renewal(
             installed,
             settings.hub.id,

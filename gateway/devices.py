@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from drivers.spi import DeviceInformation, Driver
 from gateway.clock import Moment
 from gateway.errors import ConfigError, ConfigErrors
+from gateway.first_contact import Since
 from gateway.settings import DeviceSettings
 
 Identity = tuple[str, str, str] | bytes
@@ -29,11 +30,17 @@ class Socket(NamedTuple):
         return "Socket(by path)" if self.port else f"Socket({self.usb})"
 
 
+async def _forget(_device: Device) -> None:
+    """What nobody remembers."""
+
+
 @dataclass(slots=True)
 class Device:
     """One enrolled device, with what was seen of it since the daemon started.
 
     `is_bonded` says that it must have a bond, `has_bond` whether it has one; None: not yet looked.
+    Until it `is_met`, what it stored before `since` is left out, and `left_out` counts that.
+    `remember` keeps what must outlive the daemon.
     """
 
     name: str
@@ -44,6 +51,11 @@ class Device:
     information: DeviceInformation = field(default_factory=DeviceInformation)
     battery: int | None = None
     bookmark: str = ""
+    is_met: bool = True
+    since: Since | None = None
+    wants_all: bool = False
+    left_out: int = 0
+    remember: Callable[[Device], Awaitable[None]] = field(default=_forget, repr=False)
     has_bond: bool | None = None
     heard_at: Moment | None = None
     reading_at: Moment | None = None
@@ -80,6 +92,7 @@ def enrol(settings: Sequence[DeviceSettings], drivers: Mapping[str, Driver]) -> 
             else (entry.maker, entry.model, entry.serial),
             driver=drivers[entry.driver],
             is_bonded=entry.bond,
+            wants_all=entry.history == "all",
             socket=None if entry.address else Socket(entry.port, entry.usb, entry.usb_serial),
         )
         for entry in settings
