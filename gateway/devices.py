@@ -34,6 +34,9 @@ class Device:
     """One enrolled device, with what was seen of it since the daemon started.
 
     `is_bonded` says that it must have a bond, `has_bond` whether it has one; None: not yet looked.
+    `is_awaited`: somebody is adding it, so that while set-up is open it may pair where it asks for
+    that, with the `passkey` that it shows, if it shows one. `bond_lost`: it had a bond, and either
+    side has forgotten it. The `address` follows the device's identity once a bond has shown it.
     """
 
     name: str
@@ -47,6 +50,9 @@ class Device:
     heard_at: Moment | None = None
     reading_at: Moment | None = None
     socket: Socket | None = None
+    is_awaited: bool = False
+    passkey: int | None = field(default=None, repr=False)
+    bond_lost: bool = False
 
     @property
     def serial(self) -> str:

@@ -53,6 +53,15 @@ class VirtualRadio:
         """Let go of the air; links break."""
         await self._adapter.stop()
 
+    def address(self, found: BLEDevice) -> str:
+        """As it was advertised."""
+        return found.address.upper()
+
+    async def ties(self, found: BLEDevice) -> tuple[bool, bool, bool]:
+        """Paired and bonded are one here; connected, where this hub's link is up."""
+        is_bonded = await self._adapter.is_bonded(found.address)
+        return is_bonded, is_bonded, found.address in self._adapter.links
+
     async def is_bonded(self, found: BLEDevice) -> bool:
         """Whether a key of this device is kept."""
         return await self._adapter.is_bonded(found.address)

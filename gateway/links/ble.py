@@ -12,10 +12,11 @@ from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData
 
 from gateway.clock import read_moment
-from gateway.devices import Device
 from gateway.links import Link
 from gateway.links.faults import STACK_ERRORS
 from gateway.links.gatt import BleLink, Station
+from gateway.links.radio import BONDED
+from gateway.links.sightings import Sighting, Sightings
 from gateway.sessions import Sessions
 
 SLOTS = 3  # connections at a time, which every adapter bears
@@ -36,6 +37,8 @@ class Central:
         self.settled = asyncio.Event()
         self._station = station
         self._sessions = {each.device.address: each for each in sessions}
+        self._held: dict[Sessions, asyncio.Task[None]] = {}
+        self._sightings = Sightings(station.radio, station.clock)
         self._slots = asyncio.Semaphore(SLOTS)
         self._heard_at = 0.0
 
@@ -47,6 +50,22 @@ class Central:
         finally:
             with suppress(*STACK_ERRORS):
                 await self._station.radio.stop()
+
+    async def sightings(self) -> list[Sighting]:
+        """What was heard in the last five minutes, enrolled or not, the newest first."""
+        return await self._sightings.list()
+
+    def adopt(self, sessions: Sessions) -> None:
+        """From here on hold sessions with this device too, from its next advertisement on."""
+        self._sessions[sessions.device.address] = sessions
+
+    async def release(self, address: str) -> None:
+        """Hold no more sessions with the device; one that runs is ended, its link closed."""
+        sessions = self._sessions.pop(address.upper(), None)
+        running = self._held.get(sessions) if sessions else None
+        if running:
+            running.cancel()
+            await asyncio.wait({running})
 
     async def _scan(self) -> None:
         is_told = False
@@ -95,15 +114,31 @@ class Central:
 
     def _on_sight(self, found: BLEDevice, advertised: AdvertisementData) -> None:
         self._heard_at = asyncio.get_running_loop().time()
-        sessions = self._sessions.get(found.address.upper())
+        address = self._station.radio.address(found)
+        self._sightings.note(address, found, advertised)
+        sessions = self._sessions.get(address)
         if sessions is None:
             return
         sessions.device.heard_at = read_moment(self._station.clock)
         if sessions.claim():
             name = advertised.local_name or found.name or ""
-            self._tasks.create_task(sessions.hold(self._connect(sessions.device, found, name)))
+            connection = self._connect(sessions, found, name)
+            task = self._tasks.create_task(sessions.hold(connection))
+            self._held[sessions] = task
+            task.add_done_callback(lambda _: self._held.pop(sessions))
 
     @asynccontextmanager
-    async def _connect(self, device: Device, found: BLEDevice, name: str) -> AsyncIterator[Link]:
-        async with self._slots, BleLink(self._station, device, found, name) as link:
+    async def _connect(
+        self, sessions: Sessions, found: BLEDevice, name: str
+    ) -> AsyncIterator[Link]:
+        async with self._slots, BleLink(self._station, sessions.device, found, name) as link:
+            if link.security == BONDED:
+                self._follow(sessions, self._station.radio.address(found))
             yield link
+
+    def _follow(self, sessions: Sessions, address: str) -> None:
+        """Know the device by the address that its bond has shown to be behind the rotating one."""
+        device = sessions.device
+        if self._sessions.get(device.address) is sessions:
+            self._sessions[address] = self._sessions.pop(device.address)
+            device.address = address

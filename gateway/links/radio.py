@@ -4,17 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib.metadata import entry_points
-from typing import Any, Protocol, cast
+from typing import Any, NamedTuple, Protocol, cast
 
 from bleak import BleakClient
 from bleak.backends.client import BaseBleakClient
 from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import BaseBleakScanner
+from bleak.exc import BleakError
 
 from gateway.errors import ConfigError
 from gateway.settings import RadioSettings
 
 OPEN, ENCRYPTED, BONDED = range(3)
+
+
+class Ties(NamedTuple):
+    """How a device stands with this hub; the radio's own word."""
+
+    is_paired: bool
+    is_bonded: bool
+    is_connected: bool
 
 
 class Radio(Protocol):
@@ -41,6 +50,12 @@ class Radio(Protocol):
 
     async def stop(self) -> None:
         """Let go of it; links break. It may be started again."""
+
+    def address(self, found: BLEDevice) -> str:
+        """The address by which the device is known: behind a rotating one, where that is known."""
+
+    async def ties(self, found: BLEDevice) -> tuple[bool, bool, bool]:
+        """Whether this hub is paired with the device, bonded with it, connected to it."""
 
     async def is_bonded(self, found: BLEDevice) -> bool:
         """Whether a bond with this device is kept."""
@@ -69,6 +84,20 @@ class BluezRadio:
 
     async def stop(self) -> None:
         """Nothing is held: bluetoothd owns the adapter."""
+
+    def address(self, found: BLEDevice) -> str:
+        """`Device1.Address` as it is now: bleak keeps the one under which it was first seen."""
+        try:
+            return self._bluez.get_device_address(str(found.details["path"])).upper()
+        except BleakError:  # BlueZ has let go of the object
+            return found.address.upper()
+
+    async def ties(self, found: BLEDevice) -> tuple[bool, bool, bool]:
+        """As BlueZ says; before 5.67 it did not tell Bonded from Paired."""
+        path = str(found.details["path"])
+        said = found.details["props"]
+        is_paired = self._bluez.is_paired(path)
+        return is_paired, is_paired and said.get("Bonded", True), self._bluez.is_connected(path)
 
     async def is_bonded(self, found: BLEDevice) -> bool:
         """What BlueZ says of it; one that is paired without a bond is found out once connected."""

@@ -270,3 +270,26 @@ async def test_a_radio_that_is_missing_is_said_once_and_does_not_stop_the_hub(ho
     with capture_logs() as lines:
         await soon(home.start_hub().settled.wait())
     assert [line["event"] for line in lines] == ["radio-away"]
+
+
+async def test_a_device_enrolled_while_the_hub_runs_is_heard_without_a_restart(home):
+    central = Central(home.station(), [])
+    home.start(central.run())
+    await soon(central.settled.wait())
+    central.adopt(home.sessions())
+    home.cuff.keep(home.cuff.build(VALUES))
+    await soon(home.cuff.idle.wait())
+    assert len(await home.records(ReadingRecord)) == 1
+    [seen] = await central.sightings()
+    assert (seen.address, seen.name[:3], seen.ties.is_bonded) == (ADDRESS, "A&D", True)
+
+
+async def test_a_device_that_is_taken_out_while_it_talks_is_let_go(home):
+    sessions = home.sessions()
+    central = Central(home.station(quiet_s=600), [sessions])
+    home.start(central.run())
+    home.cuff.switch_on()
+    await soon(home.cuff.visited.wait())
+    await soon(central.release(ADDRESS))
+    assert sessions.claim()
+    assert not central._sessions
