@@ -134,6 +134,6 @@ class PairingRefused(LinkError):
 
 
 class BondLost(PairingRefused):
-    """This hub and the device had a bond, and one of them has forgotten it."""
+    """The device and this hub had a bond, and one of them has forgotten it."""
 
     hint = "Add it again with `vitalpost devices add`. Nothing is lost."
