@@ -7,6 +7,7 @@ DriverError
     ├── LinkLost      it went away
     │   └── DeviceHeld  it is there, and takes no connection: another phone has it
     ├── LinkTimeout   it stayed silent
+    ├── RadioBusy     the hub's own Bluetooth has not finished with an earlier attempt
     ├── LinkFlooded   more came than the line can carry
     ├── PairingRefused
     │   └── BondLost    there was a bond, and either side has forgotten it
@@ -92,6 +93,15 @@ class LinkTimeout(LinkError):
     def __init__(self, device: str, seconds: float) -> None:
         super().__init__(device, f"no answer within {seconds:g} s")
         self.seconds = seconds
+
+
+class RadioBusy(LinkError):
+    """The hub's own Bluetooth has not finished with an earlier attempt to reach the device."""
+
+    link_stands = False
+
+    def __init__(self, device: str) -> None:
+        super().__init__(device, "the hub's Bluetooth is busy with an earlier attempt")
 
 
 class LinkFlooded(LinkError):
