@@ -65,7 +65,8 @@ async def run(
     refuse_ties(drivers)
     enrolments = Enrolments(Path(settings.hub.state), settings.devices)
     devices = enrol([*settings.devices, *enrolments.devices], drivers)
-    radio = load_radio(settings.radio)
+    setup = SetupWindow()
+    radio = load_radio(settings.radio, setup)
     software = f"vitalpost {version('vitalpost')}"
     notifier = Notifier()
     async with AsyncExitStack() as stack:
@@ -111,7 +112,6 @@ async def run(
         )
         stack.push_async_callback(recorder.close)
         sessions = [Sessions(device, recorder, journal) for device in devices]
-        setup = SetupWindow()
         station = Station(radio, clock, settings.site_zone, settings.radio.quiet_s, setup)
         central = Central(station, [each for each in sessions if not each.device.socket])
         wired = [each for each in sessions if each.device.socket]

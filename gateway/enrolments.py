@@ -124,7 +124,7 @@ class Enrolments:
     def _read(self) -> tuple[Enrolment, ...]:
         try:
             return msgspec.json.decode(self._path.read_bytes(), type=_File).devices
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             if state_file.beside(self._path, ".before").exists():
                 raise EnrolmentsDamaged(str(self._path), "it is gone") from None
             return ()

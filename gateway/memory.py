@@ -89,7 +89,7 @@ class Memory:
     def _read(self, *, is_new_hub: bool) -> dict[str, Remembered]:
         try:
             return msgspec.json.decode(self._path.read_bytes(), type=dict[str, Remembered])
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             self._is_certain = is_new_hub
         except (OSError, ValueError, RecursionError) as error:
             self._is_certain = False

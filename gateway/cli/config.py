@@ -21,6 +21,7 @@ from gateway.links.radio import load_radio
 from gateway.matching import refuse_ties
 from gateway.registry import load_drivers
 from gateway.renewal import check_suite
+from gateway.setup import SetupWindow
 
 T = TypeVar("T")
 
@@ -66,7 +67,7 @@ def find_faults(path: Path) -> list[ConfigError]:
         attempt(lambda: refuse_ties(load_drivers()))
         if os.access(Path(settings.hub.state) / FILE, os.R_OK):
             attempt(lambda: Enrolments(Path(settings.hub.state), settings.devices))
-        attempt(lambda: load_radio(settings.radio))
+        attempt(lambda: load_radio(settings.radio, SetupWindow()))
         attempt(lambda: find_group(settings.control.group))
         attempt(lambda: load_clock(settings.clock.source, settings.clock.options))
         if settings.credentials.exists():

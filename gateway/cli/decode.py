@@ -7,9 +7,11 @@ import json
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from drivers.metrics import name_of
+from drivers.plausibility import find_implausible
 from drivers.replay import replay
 from drivers.spi import (
     RX,
@@ -175,6 +177,12 @@ def _reading(reading: Reading) -> dict[str, Any]:
         "failed": reading.failed,
         "origin": reading.origin,
         "attributes": reading.attributes,
+        # Whenever it came, it came before now.
+        "implausible": find_implausible(
+            ((int(seen.metric), seen.value, str(seen.unit)) for seen in reading.observations),
+            reading.device_time,
+            datetime.now(UTC).replace(tzinfo=None),
+        ),
         "raw": [frame.data.hex() for frame in reading.raw],
     }
 
