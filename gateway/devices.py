@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from datetime import datetime
+from typing import NamedTuple, Protocol
 
-from drivers.spi import DeviceInformation, Driver
+from drivers.spi import DeviceInformation, Driver, Reading, Series
 from gateway.clock import Moment
+from gateway.drafts import RecordName
 from gateway.errors import ConfigError, ConfigErrors
 from gateway.first_contact import Since
 from gateway.settings import DeviceSettings
@@ -43,13 +45,23 @@ class BondNews(NamedTuple):
     reason: str = ""
 
 
+class Watch(Protocol):
+    """Somebody who stands beside the device and waits for what it brings."""
+
+    def note_reading(self, measured: Reading | Series, name: RecordName) -> None:
+        """A measurement is on flash, under this name."""
+
+    def note_clock(self, device_time: datetime | None, site_time: datetime | None) -> None:
+        """The device's clock was read, when it was `site_time` by the hub's."""
+
+
 @dataclass(slots=True)
 class Device:
     """One enrolled device, with what was seen of it since the daemon started.
 
     `is_bonded` says that it must have a bond, `has_bond` whether it has one; None: not yet looked.
     Until it `is_met`, what it stored before `since` is left out, and `left_out` counts that.
-    `remember` keeps what must outlive the daemon.
+    `remember` keeps what must outlive the daemon; who stands beside it is its `watch`.
     `is_awaited`: somebody is adding it, so that while set-up is open it may pair where it asks for
     that, with the `passkey` that it shows, if it shows one. `bond_lost`: it had a bond, and either
     side has forgotten it; `bond_news` waits to be recorded. The `address` follows the device's
@@ -69,6 +81,7 @@ class Device:
     wants_all: bool = False
     left_out: int = 0
     remember: Callable[[Device], Awaitable[None]] = field(default=_forget, repr=False)
+    watch: Watch | None = field(default=None, repr=False)
     has_bond: bool | None = None
     heard_at: Moment | None = None
     reading_at: Moment | None = None

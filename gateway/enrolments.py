@@ -80,6 +80,15 @@ class Enrolments:
         same = (each for each in self._all if identity_of(each.device) == identity_of(device))
         return next(same, None)
 
+    def find_settled(self, device: DeviceSettings) -> DeviceSettings | None:
+        """The device of the settings file with the same identity."""
+        same = (one for one in self._settled if identity_of(one) == identity_of(device))
+        return next(same, None)
+
+    def in_use(self, name: str) -> DeviceSettings | None:
+        """The device of this name, whether of the settings file or added here."""
+        return next((one for one in (*self._settled, *self.devices) if one.name == name), None)
+
     def check(self, device: DeviceSettings, instead_of: str = "") -> None:
         """Raise DeviceTaken where what is in use stands in its way, `instead_of` left aside."""
         same = self.find_same(device)

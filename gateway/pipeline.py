@@ -21,7 +21,7 @@ from drivers.spi import (
 )
 from gateway.clock import Moment
 from gateway.devices import BondNews, Device
-from gateway.drafts import DeviceFacts, Draft, Place
+from gateway.drafts import DeviceFacts, Draft, Place, RecordName
 from gateway.errors import DeviceMismatch
 from gateway.first_contact import ClockSeen, predates
 from gateway.links import Link
@@ -76,10 +76,9 @@ class Pipeline:
                 self._hear(item.raw)
             case Series():
                 self._journal(Step("captured"))
-                await self._keep(self._draft_series(item), (item.raw,))
+                await self._keep(item, self._draft_series(item), (item.raw,))
             case ClockRead(device_time, raw):
-                if not self._device.is_met:
-                    self._clock = ClockSeen(device_time, self._link.local_time())
+                self._note_clock(device_time)
                 await self._commit(self._draft_event("clock-read", (raw,), {}, device_time))
             case DeviceEvent(name, raw, device_time, told):
                 facts: Attributes = {**told, "what": name}
@@ -119,6 +118,14 @@ class Pipeline:
             await self._commit()
         await self._device.remember(self._device)
 
+    def _note_clock(self, device_time: datetime | None) -> None:
+        watch = self._device.watch
+        if self._device.is_met and not watch:
+            return
+        self._clock = ClockSeen(device_time, self._link.local_time())
+        if watch:
+            watch.note_clock(*self._clock)
+
     def _is_former(self, reading: Reading) -> bool:
         """Whether it was stored before the device was this home's."""
         device = self._device
@@ -135,11 +142,13 @@ class Pipeline:
             )
         else:
             draft = self._draft_reading(reading)
-        await self._keep(draft, reading.raw)
+        await self._keep(reading, draft, reading.raw)
 
-    async def _keep(self, draft: Draft, raw: tuple[Frame, ...]) -> None:
+    async def _keep(self, measured: Reading | Series, draft: Draft, raw: tuple[Frame, ...]) -> None:
         try:
-            await self._commit(draft)
+            name = await self._commit(draft)
+            if self._device.watch and name and not measured.failed:
+                self._device.watch.note_reading(measured, name)
         except WireError as error:
             # A driver made of it what no record can hold; the evidence must not go with it.
             facts = {"what": error.what}
@@ -160,12 +169,13 @@ class Pipeline:
         self._has_news = information != self._device.information
         self._device.information = information
 
-    async def _commit(self, *drafts: Draft) -> None:
+    async def _commit(self, *drafts: Draft) -> RecordName | None:
         facts = describe(self._device, self._link.name)
-        await self._recorder.record([*self._held, *drafts], facts)
+        name = await self._recorder.record([*self._held, *drafts], facts)
         self._held.clear()
         self._has_news = False
         self._device.battery = self._battery
+        return name
 
     def _draft_reading(self, reading: Reading) -> Draft:
         at = self._link.exchange(reading.raw[0].source).answered
