@@ -18,7 +18,7 @@ from gateway.devices import Device, enrol
 from gateway.enrolments import Enrolment
 from gateway.errors import DriverTie
 from gateway.jobs import Premises, Progress, Stage, Stop, Wanted
-from gateway.kinds import describe, drivers_of, kind_of
+from gateway.kinds import ANY, KINDS, describe, drivers_of, kind_of
 from gateway.meeting import list_models, meet
 from gateway.sentences import IS_ON_LABEL, NOT_CONFIRMED, UNSUPPORTED, WRONG_SERIAL, Sentence
 from gateway.sessions import Sessions
@@ -31,6 +31,7 @@ QUESTION = Sentence("confirm", IS_ON_LABEL, "")
 
 async def add(progress: Progress, wanted: Wanted, premises: Premises) -> None:
     """Add the device that is wanted. Raises Stop, and what the hub refuses."""
+    progress.kind = KINDS.get(wanted.kind, ANY)
     if wanted.instead_of:
         premises.enrolments.find(wanted.instead_of)
     if wanted.socket:

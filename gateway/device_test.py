@@ -46,7 +46,7 @@ class DeviceTest:
         """The device's clock was read."""
         if site_time is not None:
             off = None if device_time is None else abs(site_time - device_time)
-            self.is_clock_wrong = off is None or off > CLOCK_LIMIT
+            self.is_clock_wrong |= off is None or off > CLOCK_LIMIT
 
     def describe(self) -> dict[str, Any]:
         """The three steps, and the numbers to compare with the device's display."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 
+from drivers import device_clock
 from gateway.clock import read_moment
 from gateway.device_test import DeviceTest
 from gateway.drafts import RecordName
@@ -68,10 +69,7 @@ async def _wait_for_reading(
         if progress.left_s <= 0:
             raise progress.stop(NO_READING)
         progress.check_on(premises, needs_window=False)
-        if test.is_clock_wrong:
-            sets_it = bool(set(sessions.device.driver.info.writes) & {"2A08", "2A2B"})
-            sets_it = sets_it or bool(sessions.device.driver.info.commands)
-            progress.note(CLOCK_WRONG if sets_it else CLOCK_BY_HAND)
+        _note_clock(progress, test, sessions)
         with suppress(TimeoutError):
             async with asyncio.timeout(limits.step_s):
                 await test.has_come.wait()
@@ -81,7 +79,15 @@ async def _wait_for_reading(
         with suppress(TimeoutError):
             async with asyncio.timeout(limits.settle_s):
                 await test.has_come.wait()
+    _note_clock(progress, test, sessions)
     progress.left_s = None
+
+
+def _note_clock(progress: Progress, test: DeviceTest, sessions: Sessions) -> None:
+    info = sessions.device.driver.info
+    if test.is_clock_wrong:
+        is_set = bool(set(info.writes) & set(device_clock.CHARACTERISTICS) or info.commands)
+        progress.note(CLOCK_WRONG if is_set else CLOCK_BY_HAND)
 
 
 async def _wait_for_receipt(progress: Progress, test: DeviceTest, premises: Premises) -> None:
