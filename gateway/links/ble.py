@@ -79,7 +79,7 @@ class Central:
         """Remove the bond with a device that is released. Raises LinkError."""
         try:
             await self._station.radio.forget(address.upper())
-        except (*STACK_ERRORS, TimeoutError) as error:
+        except STACK_ERRORS as error:
             raise LinkError("the device", "the hub could not forget its bond") from error
 
     async def _scan(self) -> None:
@@ -96,9 +96,7 @@ class Central:
                         is_told, delay_s = False, FIRST_DELAY_S
                         self.settled.set()
                         await self._wait_for_silence()
-            except (*STACK_ERRORS, TimeoutError) as error:
-                for link in self._links.values():
-                    link.end()
+            except STACK_ERRORS as error:
                 if not is_told:
                     hint = "Check that the adapter is plugged in and switched on, and bluetoothd."
                     log.warning("radio-away", error=type(error).__name__, hint=hint)

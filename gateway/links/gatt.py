@@ -41,6 +41,8 @@ class Station(NamedTuple):
     site_zone: tzinfo
     quiet_s: float
     setup: SetupWindow
+    connect_s: float = CONNECT_S
+    operation_s: float = OPERATION_S
 
 
 class Arrival(NamedTuple):
@@ -67,7 +69,7 @@ class BleLink:
         self._client = BleakClient(
             found,
             self._on_disconnected,
-            timeout=CONNECT_S,
+            timeout=station.connect_s,
             pair=device.is_bonded and station.setup.is_open,
             backend=station.radio.client_backend,
             **station.radio.client_args,
@@ -161,7 +163,7 @@ class BleLink:
         return site_time(self._station.clock, self._station.site_zone)
 
     async def _connect(self) -> None:
-        device, limit_s = self._device, CONNECT_S
+        device, limit_s = self._device, self._station.connect_s
         with translated(device.name, self._client, limit_s):
             before = await self._ties()
         self._bonds.look(before)
@@ -208,8 +210,9 @@ class BleLink:
                 raise LinkLost(self._device.name)
             asked = read_moment(self._station.clock)
             try:
-                with translated(self._device.name, self._client, OPERATION_S):
-                    async with asyncio.timeout(OPERATION_S):
+                limit_s = self._station.operation_s
+                with translated(self._device.name, self._client, limit_s):
+                    async with asyncio.timeout(limit_s):
                         answer = await operation()
                     if self._device.is_awaited and self.security < BONDED:
                         await self._look_again()
