@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import sys
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.resources import files
 from typing import Any, NamedTuple
 
+from drivers.metrics import name_of
 from drivers.spi import (
     RX,
     Battery,
+    Bookmark,
     ClockRead,
     ClockSet,
+    DeviceEvent,
     DeviceInformation,
     Driver,
+    Frame,
     Item,
     Reading,
     Series,
@@ -33,9 +37,8 @@ class Case(NamedTuple):
     """
 
     id: str
-    characteristic: str
     name: str
-    frames: tuple[bytes, ...]
+    frames: tuple[Frame, ...]
     is_stream: bool
     expected: tuple[Mapping[str, Any], ...]
 
@@ -65,7 +68,9 @@ def tell(item: Item) -> dict[str, Any]:
                 "status": list(item.status),
                 "origin": str(item.origin),
                 "failed": item.failed,
-                "observations": {o.metric.name: f"{o.value} {o.unit}" for o in item.observations},
+                "observations": {
+                    name_of(o.metric): f"{o.value} {o.unit}" for o in item.observations
+                },
                 "attributes": dict(item.attributes),
             }
         case Series():
@@ -74,16 +79,26 @@ def tell(item: Item) -> dict[str, Any]:
                 "rate": str(item.rate),
                 "failed": item.failed,
                 "channels": {
-                    of.metric.name: " ".join([*_runs(of.runs), of.unit]) for of in item.channels
+                    name_of(of.metric): " ".join([*_runs(of.runs), of.unit]) for of in item.channels
                 },
                 "attributes": {name: " ".join(_runs(of)) for name, of in item.attributes.items()},
             }
+        case DeviceEvent(name, _, time, facts):
+            return {"event": {"name": name, "device_time": time, "facts": dict(facts)}}
         case Undecodable(error):
             return {"error_at": error.at}
+        case _:
+            return _say(item)
+
+
+def _say(item: ClockRead | ClockSet | Battery | Bookmark | DeviceInformation) -> dict[str, Any]:
+    match item:
         case ClockRead(time) | ClockSet(time):
             return {"clock": time}
         case Battery(percent):
             return {"battery": percent}
+        case Bookmark(value):
+            return {"bookmark": value}
         case DeviceInformation():
             names = ("maker", "model", "serial", "firmware")
             return {"device_information": {name: getattr(item, name) for name in names}}
@@ -95,21 +110,29 @@ def _understand(driver: Driver, table: Mapping[str, Any], case: Mapping[str, Any
         raise ValueError(f"{case['id']}: says no source")
     is_stream = "stream" in case
     sent = [case["stream"]] if is_stream else case["frames"]
+    source = RX if driver.info.transport == "serial" else str(case["characteristic"])
     return Case(
         id=str(case["id"]),
-        characteristic=RX if driver.info.transport == "serial" else str(case["characteristic"]),
         name=str(case.get("name", "")),
-        frames=tuple(bytes.fromhex(frame) for frame in sent),
+        frames=tuple(_frame(source, words, driver.info.characteristics) for words in sent),
         is_stream=is_stream,
         expected=tuple(_complete(expected) for expected in case["expected"]),
     )
+
+
+def _frame(source: str, words: str, known: Sequence[str]) -> Frame:
+    """The frame in hex, which may stand behind a characteristic of its own."""
+    own, _, data = words.partition(" ")
+    return Frame(own, bytes.fromhex(data)) if own in known else Frame(source, bytes.fromhex(words))
 
 
 def _complete(expected: Mapping[str, Any]) -> Mapping[str, Any]:
     """What a file may leave out, added."""
     if "channels" in expected:
         return {"count": 1, "failed": False, "attributes": {}, **expected}
-    if expected.keys() & {"error_at", "clock", "battery", "device_information"}:
+    if "event" in expected:
+        return {"event": {"device_time": None, "facts": {}, **expected["event"]}}
+    if expected.keys() & {"error_at", "clock", "battery", "device_information", "bookmark"}:
         return expected
     reading: dict[str, Any] = {"device_time": None, "status": [], "origin": "unknown"}
     return {**reading, "failed": False, "observations": {}, "attributes": {}, **expected}

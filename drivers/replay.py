@@ -53,6 +53,7 @@ class _Link:
         self, name: str, frames: list[Frame], on_write: Write, now: datetime | None
     ) -> None:
         self.name = name
+        self.bookmark = ""
         self.frames = frames
         self._on_write = on_write
         self._now = now

@@ -12,20 +12,23 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from enum import IntEnum, StrEnum
+from enum import StrEnum
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 from drivers.errors import DecodeError, LinkError
+from drivers.metrics import Metric, Unit
 from drivers.reader import Reader, Special
 
 __all__ = [
     "RX",
     "Battery",
+    "Bookmark",
     "Channel",
     "Chunk",
     "ClockRead",
     "ClockSet",
     "DecodeError",
+    "DeviceEvent",
     "DeviceInformation",
     "Driver",
     "DriverInfo",
@@ -51,30 +54,6 @@ RX = "rx"
 """The source of a frame that came over a serial line."""
 
 
-class Metric(IntEnum):
-    """What was observed: `MDC_*` reference id and context-free code (ISO/IEEE 11073-10101)."""
-
-    MDC_PULS_OXIM_PULS_RATE = 149530
-    MDC_PULS_RATE_NON_INV = 149546
-    MDC_PRESS_BLD_NONINV_SYS = 150021
-    MDC_PRESS_BLD_NONINV_DIA = 150022
-    MDC_PRESS_BLD_NONINV_MEAN = 150023
-    MDC_TEMP_BODY = 150364
-    MDC_PULS_OXIM_PLETH = 150452
-    MDC_PULS_OXIM_SAT_O2 = 150456
-
-
-class Unit(StrEnum):
-    """The unit as the device sent it, in UCUM."""
-
-    MMHG = "mm[Hg]"
-    KPA = "kPa"
-    PER_MINUTE = "/min"
-    PERCENT = "%"
-    CELSIUS = "Cel"
-    ONE = "1"
-
-
 class Origin(StrEnum):
     """Whether the device sent a reading as it measured it."""
 
@@ -92,11 +71,15 @@ class Frame(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """One metric with the value exactly as sent and its unit; `repr` shows no value."""
+    """One metric with the value exactly as sent and its unit; `repr` shows no value.
 
-    metric: Metric
+    A code or a unit that no enum lists is kept as it came: the MDC code (with its partition, as
+    Metric has them) and the text.
+    """
+
+    metric: Metric | int
     value: Decimal = field(repr=False)
-    unit: Unit
+    unit: Unit | str
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +186,42 @@ class Undecodable:
     raw: tuple[Frame, ...] = field(repr=False)
 
 
-Item = Reading | Series | ClockRead | ClockSet | Battery | DeviceInformation | Undecodable
+@dataclass(frozen=True, slots=True)
+class DeviceEvent:
+    """What the device tells that is no measurement of the patient, and never a day.
+
+    `name` is a word such as "control-solution", "jammed" or "refilled"; `raw[0]` is the frame that
+    tells it.
+    """
+
+    name: str
+    raw: tuple[Frame, ...] = field(repr=False)
+    device_time: datetime | None = field(default=None, repr=False)
+    facts: Mapping[str, int | str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Bookmark:
+    """How far a device's memory has been fetched, in the driver's own words.
+
+    Yield it after the readings that it covers: the next session's link lends it. The gateway keeps
+    it on flash, so it holds a number or a count, and nothing of a patient.
+    """
+
+    value: str
+
+
+Item = (
+    Reading
+    | Series
+    | ClockRead
+    | ClockSet
+    | Battery
+    | DeviceInformation
+    | DeviceEvent
+    | Bookmark
+    | Undecodable
+)
 
 
 class GattLink(Protocol):
@@ -212,6 +230,10 @@ class GattLink(Protocol):
     @property
     def name(self) -> str:
         """The name the device advertises, for quirks; the enrolled one only if it has none."""
+
+    @property
+    def bookmark(self) -> str:
+        """The last `Bookmark` that the driver left; empty on first contact."""
 
     def offers(self, characteristic: str) -> bool:
         """Whether the device has the characteristic; short ("2A35") or full UUID."""
@@ -253,6 +275,10 @@ class SerialLink(Protocol):
     def name(self) -> str:
         """The device's name in the settings."""
 
+    @property
+    def bookmark(self) -> str:
+        """The last `Bookmark` that the driver left; empty on first contact."""
+
     def receive(self) -> AsyncIterator[Chunk]:
         """Bytes as they come, until the device is unplugged.
 
@@ -284,7 +310,8 @@ class DriverInfo:
     Over "ble" `match` are advertised service UUIDs, `names` prefixes of the advertised name, the
     first of `characteristics` is the one that measures, and `writes` is the allow-list of those the
     driver may write. Over "serial" there is a `line`, and `commands` is the allow-list of what the
-    driver may write: how each command begins, at least one byte.
+    driver may write: how each command begins, at least one byte. `devices` says in words what it is
+    for. `any_metric` marks a driver whose devices name their metrics themselves.
     """
 
     id: str
@@ -297,6 +324,8 @@ class DriverInfo:
     writes: tuple[str, ...] = ()
     line: Line | None = None
     commands: tuple[bytes, ...] = ()
+    devices: tuple[str, ...] = ()
+    any_metric: bool = False
 
 
 class Driver(Protocol):

@@ -56,6 +56,7 @@ class Device:
     is_bonded: bool
     information: DeviceInformation = field(default_factory=DeviceInformation)
     battery: int | None = None
+    bookmark: str = ""
     has_bond: bool | None = None
     heard_at: Moment | None = None
     reading_at: Moment | None = None

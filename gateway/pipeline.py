@@ -7,8 +7,10 @@ from datetime import datetime
 
 from drivers.spi import (
     Battery,
+    Bookmark,
     ClockRead,
     ClockSet,
+    DeviceEvent,
     DeviceInformation,
     Frame,
     Item,
@@ -72,6 +74,18 @@ class Pipeline:
                 await self._keep(self._draft_series(item), (item.raw,))
             case ClockRead(device_time, raw):
                 await self._commit(self._draft_event("clock-read", (raw,), {}, device_time))
+            case DeviceEvent(name, raw, device_time, told):
+                facts: Attributes = {**told, "what": name}
+                await self._commit(self._draft_event("device-event", raw, facts, device_time))
+            case Undecodable(error, raw):
+                facts = {"what": error.what, "at": error.at}
+                await self._commit(self._draft_event("frame-undecodable", raw, facts))
+            case _:
+                self._note(item)
+
+    def _note(self, item: ClockSet | Battery | DeviceInformation | Bookmark) -> None:
+        """What is no evidence by itself."""
+        match item:
             case ClockSet(device_time, raw):
                 self._held.append(self._draft_event("clock-set", (raw,), {}, device_time))
             case Battery(percent, raw):
@@ -80,9 +94,8 @@ class Pipeline:
                     self._held.append(self._draft_event("battery", (raw,), {"percent": percent}))
             case DeviceInformation():
                 self._recognise(item)
-            case Undecodable(error, raw):
-                facts: Attributes = {"what": error.what, "at": error.at}
-                await self._commit(self._draft_event("frame-undecodable", raw, facts))
+            case Bookmark(value):
+                self._device.bookmark = value
 
     async def finish(self) -> None:
         """Record what still waits."""

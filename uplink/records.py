@@ -28,7 +28,7 @@
         8: tstr            ; start, sync, step, daily or stop
       ; event (5)
         8: tstr            ; measurement-failed, frame-undecodable, battery, clock-read, clock-set,
-                           ; bond-made, bond-lost or storage-loss
+                           ; bond-made, bond-lost, storage-loss or device-event
       ? 9: uint            ; since_ms less the instant at which the answer was asked for
     }
     decimal = #6.4([exponent: -128..127, mantissa: int])

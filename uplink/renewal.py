@@ -31,7 +31,7 @@ class NoRenewal:
 
     def ask(self, now: float) -> bytes:
         """Never called."""
-        raise NotImplementedError(now)
+        raise AssertionError(f"nothing is ever due, and {now} is")
 
     def take(self, payload: bytes) -> bool:  # noqa: ARG002  the protocol's
         """It is none."""

@@ -9,12 +9,15 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from drivers.metrics import name_of
 from drivers.replay import replay
 from drivers.spi import (
     RX,
     Battery,
+    Bookmark,
     ClockRead,
     ClockSet,
+    DeviceEvent,
     DeviceInformation,
     Driver,
     Frame,
@@ -123,6 +126,8 @@ def _facts(driver: Driver, item: Item) -> dict[str, Any]:
             return {"driver": driver.info.id, **_reading(item)}
         case Series():
             return {"driver": driver.info.id, **_series(item)}
+        case DeviceEvent():
+            return {"driver": driver.info.id, **_event(item)}
         case Undecodable(error):
             return {
                 "error": {
@@ -132,25 +137,36 @@ def _facts(driver: Driver, item: Item) -> dict[str, Any]:
                     "frame": error.frame.hex(),
                 }
             }
+        case _:
+            return _say(item)
+
+
+def _say(item: ClockRead | ClockSet | Battery | Bookmark | DeviceInformation) -> dict[str, Any]:
+    match item:
         case ClockRead(time) | ClockSet(time):
             return {"clock": time.isoformat() if time else None}
         case Battery(percent):
             return {"battery": percent}
+        case Bookmark(value):
+            return {"bookmark": value}
         case DeviceInformation():
-            return {
-                "device_information": {
-                    "maker": item.maker,
-                    "model": item.model,
-                    "serial": item.serial,
-                    "firmware": item.firmware,
-                }
-            }
+            names = ("maker", "model", "serial", "firmware")
+            return {"device_information": {name: getattr(item, name) for name in names}}
+
+
+def _event(event: DeviceEvent) -> dict[str, Any]:
+    return {
+        "event": event.name,
+        "device_time": event.device_time.isoformat() if event.device_time else None,
+        "facts": dict(event.facts),
+        "raw": [frame.data.hex() for frame in event.raw],
+    }
 
 
 def _reading(reading: Reading) -> dict[str, Any]:
     return {
         "observations": [
-            {"metric": seen.metric.name, "value": format(seen.value, "f"), "unit": seen.unit}
+            {"metric": name_of(seen.metric), "value": format(seen.value, "f"), "unit": seen.unit}
             for seen in reading.observations
         ],
         "device_time": reading.device_time.isoformat() if reading.device_time else None,
@@ -167,7 +183,7 @@ def _series(series: Series) -> dict[str, Any]:
     return {
         "series": [
             {
-                "metric": of.metric.name,
+                "metric": name_of(of.metric),
                 "unit": of.unit,
                 "runs": [
                     [None if value is None else format(value, "f"), length]

@@ -107,6 +107,11 @@ class BleLink:
         """From here on nothing that a driver does reaches the device."""
         self._is_closed = True
 
+    @property
+    def bookmark(self) -> str:
+        """What the driver left in an earlier session."""
+        return self._device.bookmark
+
     def exchange(self, source: str) -> Exchange:
         """The last one with a characteristic as handed to the driver; with any if it had none."""
         return self._exchanges.get(source) or next(reversed(self._exchanges.values()))

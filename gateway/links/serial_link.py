@@ -60,6 +60,7 @@ class PortLink:
         self.name = device.name
         self._bench = bench
         self._on_first_byte = on_first_byte
+        self._device = device
         self._commands = device.driver.info.commands
         self._line: Line = line
         self._port = Port(path, line)
@@ -100,6 +101,11 @@ class PortLink:
     def close(self) -> None:
         """From here on nothing that a driver does reaches the device."""
         self._is_closed = True
+
+    @property
+    def bookmark(self) -> str:
+        """What the driver left in an earlier session."""
+        return self._device.bookmark
 
     def end(self) -> None:
         """The hub stops: the driver gets the bytes that wait, and its session ends."""

@@ -24,6 +24,7 @@ from drivers.blood_pressure import BloodPressure
 from drivers.spi import DriverInfo, GattLink, Item, Reading
 
 MEASUREMENT, CLOCK, ACKNOWLEDGE = "2A35", "2A08", "FF01"
+UNUSED = "bleak declares it, and the hub never asks it of a link"
 
 
 class AcknowledgingCuff:
@@ -127,19 +128,19 @@ class Client(BaseBleakClient):
         await self._ask(do="subscribe")
 
     async def stop_notify(self, characteristic: Any) -> None:
-        raise NotImplementedError
+        raise NotImplementedError(UNUSED)
 
     async def pair(self, *_: Any, **__: Any) -> None:
-        raise NotImplementedError
+        raise NotImplementedError(UNUSED)
 
     async def unpair(self) -> None:
-        raise NotImplementedError
+        raise NotImplementedError(UNUSED)
 
     async def read_gatt_descriptor(self, descriptor: Any, **_: Any) -> bytearray:
-        raise NotImplementedError
+        raise NotImplementedError(UNUSED)
 
     async def write_gatt_descriptor(self, descriptor: Any, data: Any) -> None:
-        raise NotImplementedError
+        raise NotImplementedError(UNUSED)
 
     async def _ask(self, **question: str) -> str:
         if not self.is_connected:
