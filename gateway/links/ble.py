@@ -57,8 +57,14 @@ class Central:
                 await self._station.radio.stop()
 
     async def sightings(self) -> list[Sighting]:
-        """What was heard in the last five minutes, enrolled or not, the newest first."""
-        return await self._sightings.list()
+        """What was heard in the last five minutes, enrolled or not, the newest first.
+
+        Raises LinkError while the radio is away.
+        """
+        try:
+            return await self._sightings.list()
+        except STACK_ERRORS as error:
+            raise LinkError("the radio", "it is away") from error
 
     def adopt(self, sessions: Sessions) -> None:
         """From here on hold sessions with this device too, from its next advertisement on."""
@@ -81,7 +87,7 @@ class Central:
         try:
             await self._station.radio.forget(address.upper())
         except STACK_ERRORS as error:
-            raise LinkError("the device", "the hub could not forget its bond") from error
+            raise LinkError("the radio", "it could not forget the device's bond") from error
 
     async def _scan(self) -> None:
         is_told = False

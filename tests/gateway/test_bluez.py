@@ -1,4 +1,5 @@
 import asyncio
+from contextlib import AsyncExitStack
 
 import pytest
 from bleak import BleakScanner
@@ -8,6 +9,7 @@ from structlog.testing import capture_logs
 from drivers.errors import (
     BondLost,
     DeviceHeld,
+    LinkError,
     LinkLost,
     LinkTimeout,
     PairingRefused,
@@ -111,6 +113,34 @@ async def test_a_device_that_does_not_answer_is_a_timeout_and_is_let_go(home):
         with pytest.raises(LinkTimeout):
             await link.read("2A19")
     assert not home.bluez.is_connected(next(iter(home.bluez.devices)))
+
+
+async def test_a_link_counts_as_left_when_bluetoothd_has_let_it_go(home):
+    await home.start_radio()
+    gate = asyncio.Event()
+    async with AsyncExitStack() as leaving:
+        await leaving.enter_async_context(home.link())
+        home.bluez.script("Disconnect", gate.wait)
+        left = asyncio.create_task(leaving.pop_all().aclose())
+        await soon(home.bluez.called("Disconnect"))
+        await home.settle()
+        assert not left.done()
+        gate.set()
+        await soon(left)
+    assert not home.bluez.is_connected(next(iter(home.bluez.devices)))
+
+
+async def test_a_sighting_while_bluetoothd_is_away_is_an_error_of_the_link(home):
+    central = await home.scan()
+    home.bluez.sight(home.cuff)
+    await home.settle()
+    [seen] = await central.sightings()
+    assert seen.ties.is_bonded
+    await home.radio.stop()
+    with pytest.raises(LinkError):
+        await central.sightings()
+    with pytest.raises(LinkError):
+        await central.forget(ADDRESS)
 
 
 async def test_operations_go_one_at_a_time(home):
