@@ -9,8 +9,9 @@ from dbus_fast.aio import MessageBus
 from structlog.testing import capture_logs
 
 from drivers.errors import PairingRefused
+from gateway.links.ble import Central
 from gateway.setup import SetupWindow
-from tests.fakes.bluez_home import ADDRESS, FRAME, BluezHome, soon
+from tests.fakes.bluez_home import ADDRESS, FRAME, BluezHome, end, soon
 
 PASSKEY = 123456
 
@@ -57,6 +58,15 @@ async def test_it_is_registered_again_with_a_bluetoothd_that_was_restarted(home)
     await home.bluez.start()
     await soon(home.bluez.called("RequestDefaultAgent", 2))
     assert len(home.bluez.agents) == 1
+
+
+async def test_it_is_unregistered_when_the_hub_stops(home):
+    central = Central(home.station(), [])
+    task = asyncio.create_task(central.run())
+    await soon(central.settled.wait())
+    assert len(home.bluez.agents) == 1
+    await end(task)
+    assert home.bluez.agents == []
 
 
 async def test_just_works_asks_it_nothing(home):
