@@ -1,13 +1,25 @@
 import json
+from typing import get_args
 
 import pytest
 from structlog.testing import capture_logs
 
 from gateway.clock import read_moment
-from gateway.requests import REQUESTS, Devices, Hello, SetupClose, SetupOpen, SetupStatus, Status
+from gateway.requests import (
+    REQUESTS,
+    DeviceRequest,
+    Devices,
+    Hello,
+    SetupClose,
+    SetupOpen,
+    SetupStatus,
+    Status,
+)
 from gateway.sessions import Outcome
 from tests.fakes.asked_hub import AskedHub
 from uplink.errors import BrokerRefused, BrokerUnreachable
+
+ASKED = [kind for kind in REQUESTS.values() if kind not in get_args(DeviceRequest)]
 
 
 @pytest.fixture
@@ -18,7 +30,7 @@ async def hub(tmp_path):
 
 
 async def test_every_request_is_answered_with_what_json_can_say(hub):
-    for kind in REQUESTS.values():
+    for kind in ASKED:
         assert json.dumps(await hub.ask(kind()))
 
 
