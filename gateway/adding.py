@@ -20,7 +20,7 @@ from gateway.errors import DriverTie
 from gateway.jobs import Premises, Progress, Stage, Stop, Wanted
 from gateway.kinds import ANY, KINDS, describe, drivers_of, kind_of
 from gateway.meeting import list_models, meet
-from gateway.sentences import IS_ON_LABEL, NOT_CONFIRMED, UNSUPPORTED, WRONG_SERIAL, Sentence
+from gateway.sentences import FAULT, IS_ON_LABEL, NOT_CONFIRMED, UNSUPPORTED, WRONG_SERIAL, Sentence
 from gateway.sessions import Sessions
 from gateway.settings import DeviceSettings
 from gateway.trial import tell, try_out
@@ -32,6 +32,8 @@ QUESTION = Sentence("confirm", IS_ON_LABEL, "")
 async def add(progress: Progress, wanted: Wanted, premises: Premises) -> None:
     """Add the device that is wanted. Raises Stop, and what the hub refuses."""
     progress.kind = KINDS.get(wanted.kind, ANY)
+    if premises.outbox.losses:
+        progress.note(FAULT)
     if wanted.instead_of:
         premises.enrolments.find(wanted.instead_of)
     if wanted.socket:

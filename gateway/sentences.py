@@ -17,7 +17,6 @@ class Sentence(NamedTuple):
 
 
 LOOK_AGAIN = "Look again: `vitalpost devices add`."
-READ_SERIAL = "Compare it with the label, and say `--serial` as printed there, or `--yes`."
 
 DECLINED = Sentence(
     "declined", "The patient does not want this service.", "Nothing was added. You can leave."
@@ -108,7 +107,6 @@ SAVED = (
     "Safe for 90 days.",
     "Do not call it finished.",
 )
-NOT_MARKED = "This was not the patient"
 OLD_STOPS = ("The old one stops now.", "History and days stay.")
 
 

@@ -19,6 +19,8 @@ from gateway.fleet import Fleet
 from gateway.jobs import Limits, Premises
 from gateway.links.ble import Central
 from gateway.links.gatt import Station
+from gateway.links.serial import Ports
+from gateway.links.serial_link import Bench
 from gateway.memory import Memory
 from gateway.registry import load_drivers
 from gateway.sessions import Sessions
@@ -74,7 +76,10 @@ class VisitedHome:
         station = Station(radio, self.clock, ZONE, 5.0, self.setup)
         note = self.storage.steps.note
         self.fleet = Fleet(
-            Central(station, ()), (), lambda device: Sessions(device, self.recorder, note), None
+            Central(station, ()),
+            (),
+            lambda device: Sessions(device, self.recorder, note),
+            lambda sessions: Ports(Bench(self.clock, ZONE), [sessions]).run(),
         )
         self.start(self.fleet.central.run())
         self.start(self.fleet.run())

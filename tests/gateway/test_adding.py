@@ -6,6 +6,7 @@ from gateway.errors import DeviceTaken, DeviceUnknown, RequestRefused
 from gateway.requests import DeviceConfirm, DeviceJob, DeviceRemove, DeviceTest, Scan
 from gateway.settings import DeviceSettings
 from tests.fakes.quiet_room import CUFF, METER, QUICK, QuietRoom
+from uplink.outbox import Loss
 from uplink.records import EventRecord
 
 ONE, TWO = "F0:00:00:00:04:12", "F0:00:00:00:77:31"
@@ -309,6 +310,12 @@ async def test_a_serial_device_is_added_by_its_port_with_what_the_label_says(roo
     assert (entry.name, entry.port, entry.serial) == ("oximeter", "/dev/ttyUSB0", "1")
     told = await room.until(await room.add(driver="contec-cms50", **facts), "done", "failed")
     assert told["error"]["what"] == "this port is that of the device oximeter already"
+
+
+async def test_a_gateway_whose_card_has_lost_something_is_not_to_be_left(room):
+    room.storage.outbox.losses.append(Loss("rows", 1))
+    told = await room.enrol(ONE)
+    assert told["notes"] == ["This gateway has a fault. Do not leave it here. Swap it."]
 
 
 async def test_what_breaks_ends_the_job_and_not_the_hub(room):

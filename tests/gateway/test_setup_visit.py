@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from simulator.frames import FAILED
+from simulator.oximeter import Oximeter
 from tests.fakes.visited_home import ADDRESS, LIMITS, SERIAL, VALUES, VisitedHome
 from uplink.records import EventRecord, ReadingRecord
 
@@ -179,6 +180,29 @@ async def test_a_test_reading_that_was_not_the_patients_is_marked(home):
     assert f"{marked['kid'][:6]}-{marked['sequence']}" == done["record"]
     refused = await home.ask("device-not-patient", name="scale")
     assert not refused["ok"]
+
+
+async def test_an_oximeter_at_a_port_is_added_served_tried_out_and_removed(home):
+    oximeter = Oximeter(home.folder / "ttyUSB0")
+    oximeter.plug()
+    port = str(oximeter.port)
+    label = {"maker": "Contec", "model": "CMS50D+", "serial": "1"}
+    begun = await home.add(driver="contec-cms50", port=port, **label)
+    await home.until(begun["job"], "testing")
+    while True:
+        oximeter.beat(60)
+        told = await home.ask("device-job", job=begun["job"])
+        if told["stage"] != "testing":
+            break
+        await asyncio.sleep(0.01)
+    assert (told["stage"], told["noun"]) == ("sending", "oximeter")
+    await home.receipt_all()
+    told = await home.until(begun["job"], "done", "failed")
+    assert told["error"] is None
+    assert told["values"][0][0].startswith("MDC_PULS_OXIM")
+    assert (await home.ask("device-remove", name="oximeter"))["ok"]
+    assert home.fleet.sessions == []
+    oximeter.unplug()
 
 
 # The commands, as processes of their own at the same socket.
