@@ -58,6 +58,7 @@ class Desk:
             case DeviceAdd():
                 return await self._add(request, uid)
             case DeviceTest(name=name, visit=visit):
+                self._premises.fleet.find(name)
                 return self._begin(self._try(name, visit), name, visit)
             case DeviceJob() | DeviceConfirm():
                 return self._follow(request)
@@ -100,9 +101,8 @@ class Desk:
         if self._task and not self._task.done():
             work.close()
             raise RequestRefused(SOMEONE_ELSE.what, SOMEONE_ELSE.hint)
-        progress = self._progress = Progress(
-            self._next_number(), Stage.LOOKING, name=name, visit=visit
-        )
+        stage = Stage.TESTING if name else Stage.LOOKING
+        progress = self._progress = Progress(self._next_number(), stage, name=name, visit=visit)
         progress.asked_at = asyncio.get_running_loop().time()
         self._task = asyncio.create_task(self._run(progress, work))
         return progress.describe()

@@ -196,7 +196,7 @@ class DeviceMismatch(GatewayError):
     """The device under the name `device` says a serial other than the enrolled one."""
 
     retry = Retry.TECHNICIAN
-    hint = "Someone swapped the device: enrol the new one, with its own serial, in the settings."
+    hint = "Bring the enrolled one, or put this one in its place: `vitalpost devices swap`."
 
     def __init__(self, device: str) -> None:
         super().__init__(f"{device}: its serial is not the enrolled one")

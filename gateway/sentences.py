@@ -97,6 +97,7 @@ FAULT = "This gateway has a fault. Do not leave it here. Swap it."
 
 CONSENT = "Patient agreed to this service?"
 HOLD_BUTTON = "Hold its button until P blinks."
+HOLD_ANY = "Hold its button until it blinks."
 IS_ON_LABEL = "Is this on the label?"
 TAKE_READING = "Ask the patient to take a reading now."
 SAME_NUMBERS = "Same numbers on the device?"

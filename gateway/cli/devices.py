@@ -15,7 +15,7 @@ from gateway.cli.words import ago, table, yes_no
 from gateway.client import ask
 from gateway.config import DEFAULT_PATH, load_settings
 from gateway.kinds import KINDS
-from gateway.sentences import CONSENT, OLD_STOPS, TAKE_READING
+from gateway.sentences import CONSENT, OLD_STOPS
 
 TITLES = ("NAME", "DRIVER", "BONDED", "HEARD", "LAST SESSION", "FAILURES")
 CONSENTS = ("spoken", "signed", "no")
@@ -67,8 +67,6 @@ def run(args: argparse.Namespace) -> int:
             return 0
         case "test":
             begun = ask(control, "device-test", name=args.name, visit=args.visit)
-            if not args.json:
-                print(TAKE_READING, file=sys.stderr)
             return follow(control, begun, as_json=args.json)
     return _add(args)
 

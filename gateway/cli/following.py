@@ -11,8 +11,10 @@ from typing import Any
 
 from gateway.cli import EXIT_PROBLEM
 from gateway.client import ask
+from gateway.kinds import KINDS
 from gateway.sentences import (
     DELIVERED,
+    HOLD_ANY,
     HOLD_BUTTON,
     IS_ON_LABEL,
     SAME_NUMBERS,
@@ -62,7 +64,8 @@ def _tell(job: Job, told: set[str], *, as_json: bool) -> Job:
 
 def _words(job: Job) -> Iterator[str]:
     if job["stage"] == "looking":
-        yield f"{HOLD_BUTTON}   {_clock(job['left_s'])}" if job["left_s"] else HOLD_BUTTON
+        hold = HOLD_BUTTON if job["noun"] == KINDS["blood-pressure"].noun else HOLD_ANY
+        yield f"{hold}   {_clock(job['left_s'])}" if job["left_s"] else hold
     if found := job["found"]:
         yield f"Found a {job['noun']}."
         yield f"Model  {found['model']}"

@@ -156,14 +156,18 @@ class VisitedHome:
         """Begin to add; the job."""
         return await self.ask("device-add", **{"consent": "spoken", **facts})
 
-    async def enrolled(self) -> None:
-        """Wait until a device is served."""
-        while not self.fleet.sessions:  # noqa: ASYNC110  the hub has no event for it
-            await asyncio.sleep(0.02)
+    async def enrolled(self, serial: str = SERIAL) -> None:
+        """Wait until this device is served."""
+        await self.so(lambda: serial in [each.device.serial for each in self.fleet.sessions])
 
     async def heard(self) -> None:
         """Wait until a device is in range."""
-        while not await self.fleet.central.sightings():  # noqa: ASYNC110  the same
+        while not await self.fleet.central.sightings():  # noqa: ASYNC110  it is asked
+            await asyncio.sleep(0.02)
+
+    async def so(self, is_so) -> None:
+        """Wait until it is so."""
+        while not is_so():  # noqa: ASYNC110  the hub has no event for it
             await asyncio.sleep(0.02)
 
     async def call(self, *words: str) -> tuple[int, str, str]:

@@ -305,3 +305,47 @@ async def test_what_cannot_be_delivered_yet_is_said_to_be_in_the_gateway(tmp_pat
         assert err.splitlines()[-2] == (
             "No mobile signal here. Move the gateway near a window, then check again."
         )
+
+
+async def test_a_swap_on_the_command_line_says_what_becomes_of_the_old_one(home):
+    await home.receipt_all()
+    old = await home.bring()
+    await home.until(await add(home, old, test=False), "done")
+    new = await home.bring(OTHER, OTHER_SERIAL)
+    new.switch_on()
+    code, _, err = await home.call("devices", "swap", "blood-pressure", "--consent", "spoken")
+    assert code == 2
+    words = ("--why", "old", "--consent", "spoken", "--serial", OTHER_SERIAL, "--address", OTHER)
+    swapping = asyncio.create_task(home.call("devices", "swap", "blood-pressure", *words))
+    await home.enrolled(OTHER_SERIAL)
+    new.keep(new.build(VALUES))
+    code, out, err = await swapping
+    assert (code, out[:27]) == (0, "The office has the reading.")
+    assert err.startswith("The old one stops now. History and days stay.\n")
+    code, out, _ = await home.call("devices", "test", "blood-pressure", "--not-the-patient")
+    assert (code, out[:20]) == (0, "name blood-pressure ")
+    code, _, err = await home.call("devices", "test", "scale")
+    assert code == 1
+    assert err.startswith("scale: no such device was added here\n")
+
+
+async def test_a_second_test_reading_is_followed_to_the_office_as_well(home):
+    await home.receipt_all()
+    cuff = await home.bring()
+    await home.until(await add(home, cuff, test=False), "done")
+    testing = asyncio.create_task(home.call("devices", "test", "blood-pressure", "--json"))
+    await home.so(lambda: home.fleet.sessions[0].device.watch)
+    cuff.keep(cuff.build(VALUES))
+    code, out, err = await testing
+    assert (code, err) == (0, "")
+    assert json.loads(out)["steps"]["office_ms"] == 1_790_000_000_000
+
+
+async def test_set_up_counts_down_until_it_closes(home):
+    watching = asyncio.create_task(home.call("setup", "open", "--watch"))
+    await home.so(lambda: home.control.counts["answered"])
+    home.setup.close()
+    code, out, err = await watching
+    assert code == 0
+    assert err.splitlines()[0].startswith("Set-up closes in 1")
+    assert out.startswith("Set-up is closed to keep this hub safe.")
