@@ -393,6 +393,10 @@ async def test_the_same_characteristic_of_another_maker_is_left_alone():
     await link.play(Glucose())
 
 
+def test_a_meter_is_written_to_at_its_control_point_and_its_clocks_alone():
+    assert Glucose.info.writes == ("2A52", "2A08", "2A2B", CONTOUR, "FFF1")
+
+
 async def take_up(meter):
     items = []
     try:
