@@ -6,9 +6,10 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from typing import Protocol
 
 from drivers import device_clock, device_information
-from drivers.errors import DecodeError, LinkError
+from drivers.errors import DecodeError, LinkError, UnexpectedReply
 from drivers.quirks import setting_of
-from drivers.spi import Frame, GattLink, Item, Undecodable
+from drivers.record_access import CONTROL_POINT, UNABLE, RequestRefused, ask
+from drivers.spi import DeviceEvent, Frame, GattLink, Item, Undecodable
 
 
 class Ear(Protocol):
@@ -37,23 +38,28 @@ class Each:
 
 
 async def listen(
-    link: GattLink, characteristics: Iterable[str], ear: Ear
+    link: GattLink, characteristics: Iterable[str], ear: Ear, asked: bytes = b""
 ) -> AsyncIterator[Item]:
     """All that the device tells in one session; of `characteristics` it may lack any.
 
-    What the ear holds is handed on also where the link breaks.
+    Its memory is `asked` for, where it has one. What the ear holds is handed on also where the link
+    breaks.
     """
     async for said in device_information.read(link):
         yield said
-    frames = link.subscribe(*filter(link.offers, characteristics))
+    heard = (*characteristics, CONTROL_POINT) if asked else characteristics
+    frames = link.subscribe(*filter(link.offers, heard))
     async for fact in device_clock.adjust(link, setting_of(link.name)):
         yield fact
     async for level in device_information.read_battery(link):
         yield level
     fault: LinkError | None = None
     try:
+        if asked and link.offers(CONTROL_POINT):
+            async for item in _fetch(link, frames, ear, asked):
+                yield item
         async for frame in frames:
-            for item in hear(ear, frame, link.heard_ms(frame.source)):
+            for item in _hear(link, ear, frame):
                 yield item
     except LinkError as error:
         fault = error
@@ -63,9 +69,28 @@ async def listen(
         raise fault
 
 
-def hear(ear: Ear, frame: Frame, at_ms: int) -> Iterator[Item]:
+async def _fetch(
+    link: GattLink, frames: AsyncIterator[Frame], ear: Ear, asked: bytes
+) -> AsyncIterator[Item]:
+    """What comes until the device has answered; that it has no memory is no fault."""
+    try:
+        async for each in ask(link, frames, asked):
+            if isinstance(each, Frame):
+                for item in _hear(link, ear, each):
+                    yield item
+    except DecodeError as error:
+        yield Undecodable(error, (Frame(CONTROL_POINT, error.frame),))
+    except RequestRefused as error:
+        if error.outcome not in UNABLE:
+            raw = (Frame(CONTROL_POINT, error.got),)
+            yield DeviceEvent("records-refused", raw, facts={"outcome": error.outcome})
+    except UnexpectedReply:
+        return  # it fell silent or answered something else: what it stores it offers again
+
+
+def _hear(link: GattLink, ear: Ear, frame: Frame) -> Iterator[Item]:
     """The items of one frame; an `Undecodable` where it says nothing that can be understood."""
     try:
-        yield from ear.hear(frame, at_ms)
+        yield from ear.hear(frame, link.heard_ms(frame.source))
     except DecodeError as error:
         yield Undecodable(error, (frame,))

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from drivers.errors import LinkError
+from drivers.errors import DriverError, LinkError
 from drivers.spi import Driver, Frame, Item
 
 
@@ -30,6 +30,10 @@ class Indicates(NamedTuple):
     characteristic: str
     sent: bytes | LinkError
     after_ms: int = 1000
+
+
+class Silence:
+    """From here on the device sends nothing."""
 
 
 class Commits(NamedTuple):
@@ -57,12 +61,12 @@ class ScriptedLink:
 
     async def play(self, driver: Driver) -> list[Item]:
         """Run `driver`'s session to its end; every item is committed before it goes on."""
-        items = []
+        self.items = items = []
         try:
             async for item in driver.session(self):
                 assert self._next(Commits).kind is type(item)
                 items.append(item)
-        except LinkError:
+        except DriverError:
             assert self._script == []
             raise
         assert self._script == []
@@ -95,6 +99,9 @@ class ScriptedLink:
 
     async def _frames(self) -> AsyncIterator[Frame]:
         while self._script:
+            if isinstance(self._script[0], Silence):
+                self._script.pop(0)
+                return
             step = self._next(Indicates)
             self._now_ms += step.after_ms
             yield Frame(step.characteristic, _or_raise(step.sent))
