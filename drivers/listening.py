@@ -55,18 +55,25 @@ async def listen(
         yield level
     fault: LinkError | None = None
     try:
-        if asked and link.offers(CONTROL_POINT):
-            async for item in _fetch(link, frames, ear, asked):
-                yield item
-        async for frame in frames:
-            for item in _hear(link, ear, frame):
-                yield item
+        async for item in _hear_all(link, frames, ear, asked):
+            yield item
     except LinkError as error:
         fault = error
     for item in ear.end():
         yield item
     if fault:
         raise fault
+
+
+async def _hear_all(
+    link: GattLink, frames: AsyncIterator[Frame], ear: Ear, asked: bytes
+) -> AsyncIterator[Item]:
+    if asked and link.offers(CONTROL_POINT):
+        async for item in _fetch(link, frames, ear, asked):
+            yield item
+    async for frame in frames:
+        for item in _hear(link, ear, frame):
+            yield item
 
 
 async def _fetch(

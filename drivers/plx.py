@@ -1,6 +1,6 @@
 """What the frames of a pulse oximeter say: spot checks (0x2A5E) and the stream (0x2A5F).
 
-Source: GATT Specification Supplement, both; Pulse Oximeter Service 1.0.1; IEEE 11073-20601 for SFLOAT
+Source: GATT Specification Supplement; Pulse Oximeter Service 1.0.1; IEEE 11073-20601 for SFLOAT
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
+from drivers.errors import DecodeError
 from drivers.quirks import origin_of
 from drivers.reader import Reader, Special
 from drivers.specials import tell_apart
@@ -68,7 +69,7 @@ SENSOR_STATUS = (
     *(f"sensor_status_bit_{bit}" for bit in range(16, 24)),
 )
 NO_PATIENT = {DEMONSTRATION: "demonstration-data", TESTING: "testing-data"}
-NO_VALUE = {STORED, DEMONSTRATION, TESTING, UNAVAILABLE, INVALID, OFF_USER, OFF_DEVICE}
+NO_VALUE = {DEMONSTRATION, TESTING, UNAVAILABLE, INVALID, OFF_USER, OFF_DEVICE}
 
 
 class Sample(NamedTuple):
@@ -109,7 +110,9 @@ def decode_spot_check(frame: bytes, name: str = "") -> Reading | DeviceEvent:
     told = tell_apart(sent)
     attributes = {"special": told.special or None, "unknown_flags": flags & 0xE0 or None}
     return Reading(
-        observations=tuple(Observation(of, value, UNITS[of]) for of, value in told.numbers.items()),
+        observations=tuple(
+            Observation(of, told.numbers[of], UNITS[of]) for of in UNITS if of in told.numbers
+        ),
         raw=raw,
         device_time=device_time,
         status=(
@@ -133,7 +136,7 @@ def decode_stream(data: bytes) -> Iterator[Sample]:
 def _read_sample(reader: Reader, data: bytes) -> Sample:
     begin = reader.at
     flags = reader.uint(1)
-    sent = {SPO2: reader.sfloat(), PULSE: reader.sfloat()}
+    sent: dict[int, Decimal | Special] = {SPO2: reader.sfloat(), PULSE: reader.sfloat()}
     # Fast and slow have no metric of their own: they are told as the 16 bits of their SFLOAT.
     fast = (reader.uint(2), reader.uint(2)) if flags & 0x01 else (0, 0)
     slow = (reader.uint(2), reader.uint(2)) if flags & 0x02 else (0, 0)
@@ -143,10 +146,14 @@ def _read_sample(reader: Reader, data: bytes) -> Sample:
         sent[AMPLITUDE] = reader.sfloat()
     numbers = tell_apart(sent).numbers
     names = {*_names(MEASUREMENT_STATUS, status), *_names(SENSOR_STATUS, sensor)}
+    if STORED in names:
+        raise DecodeError("a stream from the memory, without a time", data, begin)
     if names & NO_VALUE:
         numbers.clear()
     attributes = {
-        **dict(zip(("spo2_fast", "pulse_fast", "spo2_slow", "pulse_slow"), fast + slow, strict=True)),
+        **dict(
+            zip(("spo2_fast", "pulse_fast", "spo2_slow", "pulse_slow"), fast + slow, strict=True)
+        ),
         **{each: int(each in names) for each in (*MEASUREMENT_STATUS, *SENSOR_STATUS)},
         "unknown_flags": flags & 0xE0,
     }

@@ -38,8 +38,9 @@ class Flag(IntFlag):
 def decode(frame: bytes, name: str = "") -> Reading:
     """The reading in one 0x2A9D indication of a device that advertises `name`.
 
-    Every value is the integer sent times its resolution. A weight of 0xFFFF is what the scale sends for a measurement that was not successful. User 255
-    is nobody the scale knows. Reserved flags stand in `attributes["unknown_flags"]`.
+    Every value is the integer sent times its resolution. A weight of 0xFFFF stands for a
+    measurement that was not successful, user 255 for nobody the scale knows. Reserved flags stand
+    in `attributes["unknown_flags"]`.
     """
     reader = Reader(frame)
     flags = reader.uint(1)
