@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from drivers.elapsed_time import Stamp
 from drivers.errors import DecodeError
-from drivers.health_observation import Body, decode_body
+from drivers.health_observation import decode_body
+from drivers.health_values import Body
 from drivers.metrics import Metric, name_of
 from drivers.reader import Reader
 from drivers.segments import join
