@@ -44,6 +44,9 @@ RULES = {
     "writes": "Name in `info.writes` or `info.commands` what is written, or write something else.",
     "repr": "Yield the items of drivers.spi as they are; no error may quote its frame.",
 }
+PLAIN_TEXT = frozenset(f"2A{number}" for number in range(24, 30))
+"""What a device says of itself: no measurement, and cut it is a text all the same."""
+
 NOON = datetime(2026, 6, 1, 12)  # noqa: DTZ001  a device's clock states no zone
 ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
@@ -153,8 +156,9 @@ def _check_case(driver: Driver, case: Case) -> Iterator[tuple[str, str]]:
 
 def _evidence(info: DriverInfo, case: Case) -> tuple[bytes, bytes]:
     """All frames; those that are no answer to what the driver wrote."""
-    unasked = (frame for frame in case.frames if frame.source not in info.writes)
-    return b"".join(f.data for f in case.frames), b"".join(f.data for f in unasked)
+    frames = [frame for frame in case.frames if frame.source not in PLAIN_TEXT]
+    unasked = (frame for frame in frames if frame.source not in info.writes)
+    return b"".join(f.data for f in frames), b"".join(f.data for f in unasked)
 
 
 def _check_items(info: DriverInfo, played: _Played) -> Iterator[tuple[str, str]]:
@@ -184,6 +188,8 @@ def _check_writes(info: DriverInfo, written: Iterable[Frame]) -> Iterator[str]:
 
 def _check_cuts(driver: Driver, case: Case) -> Iterator[str]:
     for frame in case.frames:
+        if frame.source in PLAIN_TEXT:
+            continue
         is_first = frame.source in (RX, *driver.info.characteristics[:1])
         for size in range(len(frame.data)):
             cut = Frame(frame.source, frame.data[:size])
