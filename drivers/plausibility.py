@@ -3,8 +3,7 @@
 A limit is no norm. It lies beyond what was ever measured in a person, or what the device's own
 kind can show; a reading outside it is kept, and whoever looks at it is told.
 
-Source: ISO/IEEE 11073-10101 for the codes; ISO 15197 for the span of glucose meters, widened to
-        what none reports as a number; the other limits are this project's own
+Source: the limits are this project's own
 """
 
 from __future__ import annotations
@@ -29,23 +28,8 @@ def _span(low: str, high: str, flag: str) -> Limits:
     return Limits(Decimal(low), Decimal(high), flag)
 
 
-PARTITION = 2 * 65536
-GLUCOSE = frozenset(
-    PARTITION + code
-    for code in (
-        28948,  # MDC_CONC_GLU_GEN
-        29112,  # MDC_CONC_GLU_CAPILLARY_WHOLEBLOOD
-        29116,  # MDC_CONC_GLU_CAPILLARY_PLASMA
-        29120,  # MDC_CONC_GLU_VENOUS_WHOLEBLOOD
-        29124,  # MDC_CONC_GLU_VENOUS_PLASMA
-        29128,  # MDC_CONC_GLU_ARTERIAL_WHOLEBLOOD
-        29132,  # MDC_CONC_GLU_ARTERIAL_PLASMA
-        29140,  # MDC_CONC_GLU_ISF
-        29292,  # MDC_CONC_GLU_UNDETERMINED_WHOLEBLOOD
-        29296,  # MDC_CONC_GLU_UNDETERMINED_PLASMA
-    )
-)
-WEIGHT = PARTITION + 57664  # MDC_MASS_BODY_ACTUAL
+GLUCOSE = frozenset(metric for metric in Metric if metric.name.startswith("MDC_CONC_GLU_"))
+WEIGHT = Metric.MDC_MASS_BODY_ACTUAL
 SYSTOLIC = Metric.MDC_PRESS_BLD_NONINV_SYS
 DIASTOLIC = Metric.MDC_PRESS_BLD_NONINV_DIA
 PRESSURES = (SYSTOLIC, DIASTOLIC, Metric.MDC_PRESS_BLD_NONINV_MEAN)

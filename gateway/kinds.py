@@ -16,9 +16,9 @@ class Kind(NamedTuple):
     noun: str
     metrics: frozenset[int]
     sign: str = "Is it blinking?"
-    driver: str = ""
 
 
+DOSES = frozenset(metric for metric in Metric if metric.name.startswith("MDC_AI_MED_"))
 KINDS: Mapping[str, Kind] = {
     "blood-pressure": Kind(
         "blood pressure monitor",
@@ -29,7 +29,7 @@ KINDS: Mapping[str, Kind] = {
     "oximeter": Kind("oximeter", frozenset({Metric.MDC_PULS_OXIM_SAT_O2})),
     "scale": Kind("scale", frozenset({WEIGHT})),
     "thermometer": Kind("thermometer", frozenset({Metric.MDC_TEMP_BODY})),
-    "pill-box": Kind("pill box", frozenset(), driver="dispenser"),
+    "pill-box": Kind("pill box", DOSES),
 }
 ANY = Kind("device", frozenset())
 
@@ -42,20 +42,14 @@ def drivers_of(kind: str, drivers: Mapping[str, Driver]) -> dict[str, Driver]:
     return {
         id_: driver
         for id_, driver in drivers.items()
-        if wanted.metrics & set(driver.info.metrics)
-        or (wanted.driver and wanted.driver in id_)
-        or driver.info.any_metric
+        if wanted.metrics & set(driver.info.metrics) or driver.info.any_metric
     }
 
 
 def kind_of(driver: Driver) -> str:
     """The one kind that a driver is for; empty where it is for several."""
-    info = driver.info
-    fitting = [
-        name
-        for name, kind in KINDS.items()
-        if kind.metrics & set(info.metrics) or (kind.driver and kind.driver in info.id)
-    ]
+    metrics = set(driver.info.metrics)
+    fitting = [name for name, kind in KINDS.items() if kind.metrics & metrics]
     return fitting[0] if len(fitting) == 1 else ""
 
 
