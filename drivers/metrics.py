@@ -18,8 +18,13 @@ class Metric(IntEnum):
     MDC_PRESS_BLD_NONINV_DIA = 150022
     MDC_PRESS_BLD_NONINV_MEAN = 150023
     MDC_TEMP_BODY = 150364
+    MDC_PULS_OXIM_PERF_REL = 150448
     MDC_PULS_OXIM_PLETH = 150452
     MDC_PULS_OXIM_SAT_O2 = 150456
+    MDC_CONC_GLU_GEN = 160020
+    MDC_CONC_HCT_GEN = 160132
+    MDC_AI_MED_DISPENSED_FIXED = 8532992
+    MDC_AI_MED_STATUS = 8532994
 
 
 class Unit(StrEnum):
@@ -30,6 +35,8 @@ class Unit(StrEnum):
     PER_MINUTE = "/min"
     PERCENT = "%"
     CELSIUS = "Cel"
+    FAHRENHEIT = "[degF]"
+    MG_PER_DL = "mg/dL"
     ONE = "1"
 
 
