@@ -102,6 +102,8 @@ class Visit:
         self._name = name
         self._bookmark = bookmark
         self._local_time = local_time
+        self._again = b""
+        self._hello = b""
         self._store = b""  # as it is sent; empty before hello
         self._next = 0  # the first record that is not committed
         self._released = 0  # the first that is not acknowledged
@@ -125,6 +127,7 @@ class Visit:
     def _begin(self) -> Script[None]:
         """Who it is, what it shows, where to go on: behind the bookmark, if it is of this store."""
         frame = yield from self._ask(HELLO, bytes((VERSION,)))
+        self._hello = frame
         hello = read_hello(frame)
         if hello.version != VERSION:
             raise UnexpectedReply("version", frame)
@@ -183,7 +186,8 @@ class Visit:
 
     def _ask(self, kind: int, body: bytes = b"") -> Script[bytes]:
         """The answer. Raises UnexpectedReply, and LinkLost where there is none."""
-        yield build(kind, body)
+        self._again = build(kind, body)
+        yield self._again
         strange = 0
         while strange < MOST_STRANGE:
             frame = yield from self._hear(Listen.ANSWER)
@@ -193,11 +197,18 @@ class Visit:
                 yield from self._take(frame)
             elif frame[2] == kind | ANSWER or (frame[2] == REFUSED and kind == FETCH):
                 return frame
-            elif frame[2] in {HELLO | ANSWER, REFUSED}:  # it has started anew, or does not know it
-                break
+            elif frame[2] == REFUSED or (frame[2] == HELLO | ANSWER and frame != self._hello):
+                break  # it does not know the question, or has started anew
             else:
                 strange += 1
         raise UnexpectedReply(f"type {kind:02x}", frame)
+
+    def _ask_again(self) -> Script[None]:
+        """Once: each answer tells what it answers. Raises LinkLost."""
+        again, self._again = self._again, b""
+        if not again:
+            raise LinkLost(self._name)
+        yield again
 
     def _hear(self, listen: Listen) -> Script[bytes]:
         while True:
@@ -206,7 +217,7 @@ class Visit:
                 raise Ended
             if isinstance(heard, Silence):
                 if listen is Listen.ANSWER:
-                    raise LinkLost(self._name)
+                    yield from self._ask_again()
                 continue
             try:
                 check(heard)

@@ -68,11 +68,12 @@ class Visit:
         self._marks = Marks(bookmark)
         self._local_time = local_time
         self._frames: deque[bytes] = deque()
+        self._again = b""
         self._model = b""
         self._shown: datetime | None = None
         self._has_notified = False
         self._time = b""  # of a record that nobody asked for, until its value comes
-        self._waiting: list[Record] = []  # until the model is known
+        self._waiting: list[Record] = []  # until the model, and what was asked, are known
 
     def run(self) -> Script[None]:
         """Fetch what is new; then again whenever the meter wakes, until it leaves."""
@@ -138,6 +139,7 @@ class Visit:
     def _ask(self, command: int, data: bytes = bytes(4)) -> Script[bytes]:
         """The answer. Raises UnexpectedReply, and LinkLost where there is none."""
         request = build(command, data)
+        self._again = request if command == MODEL else b""
         yield request
         for _ in range(MOST_STRANGE):
             frame = yield from self._next(Listen.ANSWER)
@@ -155,14 +157,23 @@ class Visit:
                 yield from self._take(frame)
         raise UnexpectedReply(f"command {command:02x}", frame)
 
+    def _ask_again(self) -> Script[None]:
+        """Only what wakes it. Raises LinkLost."""
+        again, self._again = self._again, b""
+        if not again:
+            raise LinkLost(self._name)
+        yield again
+
     def _next(self, listen: Listen) -> Script[bytes]:
+        if listen is Listen.ANYTHING:
+            yield from self._hand_on_waiting()
         while not self._frames:
             heard: Heard = yield listen
             if heard is None:
                 raise Ended
             if isinstance(heard, Silence):
                 if listen is Listen.ANSWER:
-                    raise LinkLost(self._name)
+                    yield from self._ask_again()
                 continue
             try:
                 self._frames += split(heard)
@@ -176,14 +187,15 @@ class Visit:
         if frame[-2] != METER:
             if command == VALUE and self._waiting:
                 self._waiting[-1] = self._waiting[-1]._replace(asked=frame)
-        elif command == TIME:
+            return
+        if self._model:
+            yield from self._hand_on_waiting()
+        if command == TIME:
             self._time = frame
         elif command == CLOCK:
             yield from self._read_clock(frame)
         elif command == LATEST or (command == VALUE and time):
             self._waiting.append(Record(time if command == VALUE else b"", frame))
-            if self._model:
-                yield from self._hand_on_waiting()
 
     def _read_clock(self, frame: bytes) -> Iterator[Item]:
         raw = Frame(self._source, frame)

@@ -108,7 +108,7 @@ class Dispenser:
             said += self._answer(found[2], found[3:-2])
         return said
 
-    def _answer(self, kind: int, body: bytes) -> bytes:
+    def _answer(self, kind: int, body: bytes) -> bytes:  # noqa: PLR0911  one for each command
         match kind:
             case 0x01:
                 return self._hello()

@@ -84,7 +84,7 @@ class Meter:
             said += self._answer(found[1], found[2:6])
         return said
 
-    def _answer(self, command: int, data: bytes) -> bytes:
+    def _answer(self, command: int, data: bytes) -> bytes:  # noqa: PLR0911  one for each command
         match command:
             case 0x23:
                 return build(command, pack(self.show()))
