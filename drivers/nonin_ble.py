@@ -12,10 +12,9 @@ Clock:   none; a counter of seconds since it was switched on
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import replace
 from decimal import Decimal
 from enum import IntFlag
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 from drivers import device_information
 from drivers.errors import DecodeError
@@ -33,14 +32,15 @@ from drivers.spi import (
     Undecodable,
     Unit,
 )
+from drivers.stretch import Stretch
 
 SERVICE = "46a970e0-0d5f-11e2-8b5e-0002a5d5c51b"
 OXIMETRY = "0aad7ea0-0d60-11e2-8e3c-0002a5d5c51b"
 SIZE = 10  # at least: the first byte says how many there are
 NO_SPO2 = 127
 NO_PULSE = 511
-LONGEST = 60  # frames, and so seconds, in a reading
-NO_VALUE = "missing"
+LONGEST = 60  # frames, and so seconds, in a stretch
+LONGEST_GAP_MS = 5000
 
 
 class Status(IntFlag):
@@ -53,22 +53,25 @@ class Status(IntFlag):
     LOW_BATTERY = 0x20
 
 
-TOLD = (Status.WEAK_SIGNAL, Status.SMARTPOINT, Status.SEARCHING, Status.LOW_BATTERY)
+ON, SMART = "sensor_on", "smartpoint"
+TOLD = ("weak_signal", SMART, "searching", "low_battery")
+SPO2, PULSE = Metric.MDC_PULS_OXIM_SAT_O2, Metric.MDC_PULS_OXIM_PULS_RATE
+UNITS = {
+    SPO2: Unit.PERCENT,
+    PULSE: Unit.PER_MINUTE,
+    Metric.MDC_PULS_OXIM_PERF_REL: Unit.PERCENT,
+}
 
 
 class NoninBle:
-    """One reading each time that the SmartPoint is reached; else one a minute, or a finger."""
+    """A spot check each time that the SmartPoint is reached; the rest is a stream."""
 
     info: ClassVar = DriverInfo(
         id="nonin-ble",
         version="1.0",
         transport="ble",
         match=(SERVICE,),
-        metrics=(
-            Metric.MDC_PULS_OXIM_SAT_O2,
-            Metric.MDC_PULS_OXIM_PULS_RATE,
-            Metric.MDC_PULS_OXIM_PERF_REL,
-        ),
+        metrics=tuple(UNITS),
         characteristics=(OXIMETRY, *device_information.CHARACTERISTICS),
         devices=("Nonin 3230, 3240, 3245 and 3150 BLE oximeters",),
     )
@@ -82,21 +85,17 @@ class NoninBle:
             yield level
         finger = Finger()
         async for frame in frames:
-            for item in finger.feed(frame.data):
+            for item in finger.feed(frame.data, link.heard_ms(OXIMETRY)):
                 yield item
         for item in finger.end():
             yield item
 
 
-class Sample(NamedTuple):
-    """What one frame says."""
+def decode(frame: bytes) -> Reading:
+    """What one frame says, whether or not the sensor is on a finger. Raises DecodeError.
 
-    reading: Reading
-    status: Status
-
-
-def decode(frame: bytes) -> Sample:
-    """The reading in one frame, whether or not the sensor is on a finger. Raises DecodeError."""
+    What is missing stands in `attributes["special"]`. Without any value the reading has failed.
+    """
     reader = Reader(frame)
     size = reader.uint(1)
     if size < SIZE or size != len(frame):
@@ -104,73 +103,77 @@ def decode(frame: bytes) -> Sample:
     status, volts = Status(reader.uint(1)), Decimal(reader.uint(1)).scaleb(-1)
     amplitude = Decimal(reader.uint(2, "big")).scaleb(-2)
     counter, spo2, pulse = reader.uint(2, "big"), reader.uint(1), reader.uint(2, "big")
-    sent = {
-        Metric.MDC_PULS_OXIM_SAT_O2: (Decimal(spo2), Unit.PERCENT, spo2 == NO_SPO2),
-        Metric.MDC_PULS_OXIM_PULS_RATE: (Decimal(pulse), Unit.PER_MINUTE, pulse == NO_PULSE),
-        Metric.MDC_PULS_OXIM_PERF_REL: (amplitude, Unit.PERCENT, not amplitude),
-    }
-    missing = {metric.name: NO_VALUE for metric, (_, _, is_none) in sent.items() if is_none}
+    sent = dict(zip(UNITS, (Decimal(spo2), Decimal(pulse), amplitude), strict=True))
+    none = dict(zip(UNITS, (spo2 == NO_SPO2, pulse == NO_PULSE, not amplitude), strict=True))
     attributes: dict[str, Any] = {"counter": counter, "battery_volts": str(volts)}
-    reading = Reading(
-        tuple(
-            Observation(metric, value, unit)
-            for metric, (value, unit, is_none) in sent.items()
-            if not is_none
-        ),
+    if any(none.values()):
+        attributes["special"] = {metric.name: "missing" for metric in UNITS if none[metric]}
+    return Reading(
+        tuple(Observation(m, sent[m], unit) for m, unit in UNITS.items() if not none[m]),
         (Frame(OXIMETRY, frame),),
-        status=tuple(str(flag.name).lower() for flag in TOLD if flag in status),
+        status=tuple(str(flag.name).lower() for flag in Status if flag in status),
         origin=Origin.LIVE,
-        failed=spo2 == NO_SPO2 and pulse == NO_PULSE,
-        attributes=attributes | ({"special": missing} if missing else {}),
+        failed=none[SPO2] and none[PULSE],
+        attributes=attributes,
     )
-    return Sample(reading, status)
 
 
 class Finger:
-    """Frames since a finger came in. A reading is the last of them that has values.
+    """What comes from one finger after another.
 
-    For ten seconds after the finger is out the last value is repeated: with the sensor off, nothing
+    For ten seconds after a finger is out the last value is repeated: with the sensor off, nothing
     is a reading. That is told once, until the sensor is on again.
     """
 
     def __init__(self) -> None:
-        self._frames: list[bytes] = []
-        self._best: Reading | None = None
+        self._stretch = Stretch(UNITS, (SPO2, PULSE), Decimal(1), OXIMETRY)
+        self._last: Reading | None = None  # the only frame of the stretch, so far
         self._is_off = False
-        self._had_smartpoint = False
+        self._is_smart = False
 
-    def feed(self, frames: bytes) -> Iterator[Item]:
-        """What a notification brings; or those of a whole reading, one behind the other."""
-        rest = frames
+    def feed(self, frames: bytes, at_ms: int) -> Iterator[Item]:
+        """What a notification brings; more than one frame in it are a stretch, as handed on."""
+        is_stretch = len(frames) > frames[0] if frames else False
         while True:
-            frame, rest = (rest[: rest[0]], rest[rest[0] :]) if rest[:1] > b"\0" else (rest, b"")
+            size = frames[0] if frames and frames[0] else len(frames)
+            frame, rest = frames[:size], frames[size:]
             try:
-                sample = decode(frame)
+                reading = decode(frame)
             except DecodeError as error:
-                yield Undecodable(error, (Frame(OXIMETRY, frame + rest),))
+                yield Undecodable(error, (Frame(OXIMETRY, frames),))
                 return
-            yield from self._take(frame, *sample)
+            if ON in reading.status:
+                yield from self._gather(frame, reading, at_ms, is_stretch=is_stretch)
+            else:
+                yield from self._note_off(reading)
             if not rest:
                 return
+            frames = rest
 
-    def end(self) -> Iterator[Reading]:
-        """The reading of the frames that are left."""
-        if self._best:
-            yield replace(self._best, raw=(Frame(OXIMETRY, b"".join(self._frames)),))
-        self._frames, self._best = [], None
+    def end(self) -> Iterator[Item]:
+        """The stretch that is left; a frame at the SmartPoint that stands alone is a spot check."""
+        last, self._last = self._last, None
+        if self._stretch.count:
+            series = self._stretch.end(is_noise=False)
+            yield last if last and SMART in last.status else series
 
-    def _take(self, frame: bytes, reading: Reading, status: Status) -> Iterator[Item]:
-        if Status.SENSOR_ON not in status:
+    def _gather(self, frame: bytes, reading: Reading, at_ms: int, *, is_stretch: bool) -> Iterator[Item]:
+        is_smart = SMART in reading.status and not reading.failed
+        had_been, self._is_smart, self._is_off = self._is_smart, is_smart, False
+        if is_smart and not had_been and not is_stretch:
             yield from self.end()
-            if not self._is_off:
-                yield DeviceEvent("sensor-alarm", reading.raw)
-            self._is_off, self._had_smartpoint = True, False
+            yield reading
             return
-        self._is_off = False
-        self._frames.append(frame)
-        if self._best is None or not reading.failed:
-            self._best = reading
-        is_smart = Status.SMARTPOINT in status and not reading.failed
-        if (is_smart and not self._had_smartpoint) or len(self._frames) == LONGEST:
+        is_gap = self._stretch.count and at_ms - self._stretch.ended_ms > LONGEST_GAP_MS
+        if is_gap or self._stretch.count == LONGEST:
             yield from self.end()
-        self._had_smartpoint = is_smart
+        self._last = None if self._stretch.count else reading
+        seen = {each.metric: each.value for each in reading.observations}
+        flags = {name: int(name in reading.status) for name in TOLD}
+        self._stretch.add(frame, [seen.get(metric) for metric in UNITS], flags, at_ms)
+
+    def _note_off(self, reading: Reading) -> Iterator[Item]:
+        yield from self.end()
+        if not self._is_off:
+            yield DeviceEvent("sensor-alarm", reading.raw)
+        self._is_off, self._is_smart = True, False
