@@ -170,11 +170,11 @@ class Visit:
             yield from self._hand_on(answer, Origin.STORED)
             return
         reader = Reader(answer[HEAD:-TAIL])
-        code, first = reader.uint(1), reader.uint(4)
-        if code != NO_SUCH_RECORD or not wanted < first <= self._highest + 1:
+        code, following = reader.uint(1), reader.uint(4)
+        if code != NO_SUCH_RECORD or not wanted < following <= self._highest + 1:
             raise UnexpectedReply(f"record {wanted}", answer)
-        self._next = first  # its memory is a ring, and was full
-        facts = {"from": wanted, "to": first - 1}
+        self._next = following  # its memory is a ring, and was full
+        facts = {"from": wanted, "to": following - 1}
         yield DeviceEvent("records-lost", (Frame(self._source, answer),), facts=facts)
 
     def _set_clock(self) -> Script[None]:
@@ -203,10 +203,10 @@ class Visit:
                 strange += 1
         raise UnexpectedReply(f"type {kind:02x}", frame)
 
-    def _ask_again(self) -> Script[None]:
+    def _ask_again(self, silence: Silence) -> Script[None]:
         """Once: each answer tells what it answers. Raises LinkLost."""
         again, self._again = self._again, b""
-        if not again:
+        if not again or silence is Silence.STALLED:
             raise LinkLost(self._name)
         yield again
 
@@ -217,7 +217,7 @@ class Visit:
                 raise Ended
             if isinstance(heard, Silence):
                 if listen is Listen.ANSWER:
-                    yield from self._ask_again()
+                    yield from self._ask_again(heard)
                 continue
             try:
                 check(heard)

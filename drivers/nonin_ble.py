@@ -157,7 +157,9 @@ class Finger:
             series = self._stretch.end(is_noise=False)
             yield last if last and SMART in last.status else series
 
-    def _gather(self, frame: bytes, reading: Reading, at_ms: int, *, is_stretch: bool) -> Iterator[Item]:
+    def _gather(
+        self, frame: bytes, reading: Reading, at_ms: int, *, is_stretch: bool
+    ) -> Iterator[Item]:
         is_smart = SMART in reading.status and not reading.failed
         had_been, self._is_smart, self._is_off = self._is_smart, is_smart, False
         if is_smart and not had_been and not is_stretch:

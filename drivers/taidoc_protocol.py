@@ -157,10 +157,10 @@ class Visit:
                 yield from self._take(frame)
         raise UnexpectedReply(f"command {command:02x}", frame)
 
-    def _ask_again(self) -> Script[None]:
+    def _ask_again(self, silence: Silence) -> Script[None]:
         """Only what wakes it. Raises LinkLost."""
         again, self._again = self._again, b""
-        if not again:
+        if not again or silence is Silence.STALLED:
             raise LinkLost(self._name)
         yield again
 
@@ -173,7 +173,7 @@ class Visit:
                 raise Ended
             if isinstance(heard, Silence):
                 if listen is Listen.ANSWER:
-                    yield from self._ask_again()
+                    yield from self._ask_again(heard)
                 continue
             try:
                 self._frames += split(heard)
