@@ -267,6 +267,14 @@ async def test_a_device_that_answers_another_record_is_dropped(driver, dispenser
 
 
 @either
+async def test_a_device_that_sends_the_same_record_without_end_is_dropped(driver, dispenser):
+    fill(dispenser, 1)
+    [kept] = dispenser.memory.values()
+    with pytest.raises(UnexpectedReply):
+        await link_to(dispenser, later=[lambda: kept] * 1000).play(driver)
+
+
+@either
 async def test_a_device_that_is_silent_is_dropped(driver):
     with pytest.raises(LinkLost):
         await TalkingLink(lambda _: b"", stays=True).play(driver)

@@ -239,6 +239,16 @@ async def test_a_meter_that_answers_what_was_not_asked_is_dropped(driver):
 
 
 @either
+async def test_a_meter_that_wakes_without_end_and_has_nothing_new_is_dropped(driver, meter, time):
+    fill(meter, time, 101, 102)
+    wakes = build(0x54, bytes(4), METER)
+    link = TalkingLink(meter.hear, later=[lambda: wakes] * 100)
+    with pytest.raises(UnexpectedReply):
+        await link.play(driver)
+    assert len(link.written) < 150
+
+
+@either
 async def test_a_wrong_clock_is_set_after_the_records_and_a_right_one_is_left(driver, meter, time):
     meter.set_clock(NOW - timedelta(minutes=7))
     fill(meter, time, 101)
