@@ -5,7 +5,7 @@ import sys
 import pytest
 import serial
 
-from drivers.contec_cms50 import Framer, decode
+from drivers.contec_cms50 import decode, make_framer
 from simulator.oximeter import Oximeter, build
 
 DEADLINE_S = 30
@@ -28,7 +28,7 @@ def test_a_built_frame_says_what_it_was_built_of():
 def test_what_a_port_gives_are_its_frames(oximeter):
     with serial.Serial(str(oximeter.port), 19200, parity="O", timeout=DEADLINE_S) as port:
         sent = oximeter.beat(60)
-        frames = list(Framer().feed(port.read(len(sent)) + b"\x80"))
+        frames = list(make_framer().feed(port.read(len(sent)) + b"\x80"))
         oximeter.has_finger = False
         lost = decode(port.read(len(oximeter.beat())))
     assert b"".join(frames) == sent
@@ -59,7 +59,7 @@ def test_the_program_streams_and_obeys(tmp_path):
 
         assert json.loads(program.stdout.readline())["event"] == "ready"
         with serial.Serial(str(port), 19200, timeout=DEADLINE_S) as opened:
-            frames = list(Framer().feed(opened.read(20)))
+            frames = list(make_framer().feed(opened.read(20)))
             assert len(frames) >= 2
             assert ask(do="finger", value=False)["ok"]
             assert ask(do="noise", bytes=10)["ok"]
