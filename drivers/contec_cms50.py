@@ -15,7 +15,7 @@ from typing import ClassVar, NamedTuple
 from drivers.contec_memory import ASK, RECORD_SIZE, STOP, Memory
 from drivers.errors import DecodeError
 from drivers.spi import DriverInfo, Item, Line, SerialLink
-from drivers.stream import OXIMETRY, PLETH, Kind, Stream, Told
+from drivers.stream import OXIMETRY, PLETH, Kind, Stream, Told, ask
 from drivers.sync_framer import SYNC, SyncFramer
 
 SIZE = 5
@@ -59,11 +59,11 @@ class ContecCms50:
                 yield series
             if chunk.data and not is_asked:
                 is_asked = True
-                await link.write(ASK)
+                await ask(link, ASK)
             if memory.is_due:
                 for item in memory.take(at_ms):
                     yield item
-                await link.write(STOP)
+                await ask(link, STOP)
         for series in stream.end():
             yield series
         for item in memory.end(at_ms, is_noise=framer.doubt > 0):

@@ -14,7 +14,7 @@ from typing import ClassVar, NamedTuple
 
 from drivers.errors import DecodeError
 from drivers.spi import DriverInfo, Item, Line, SerialLink
-from drivers.stream import OXIMETRY, PLETH, Kind, Stream, Told
+from drivers.stream import OXIMETRY, PLETH, Kind, Stream, Told, ask
 from drivers.sync_framer import SYNC, SyncFramer
 
 START, STOP, STOP_STORED, KEEP_ALIVE = (
@@ -43,17 +43,19 @@ class ContecCms50V7:
     )
 
     async def session(self, link: SerialLink) -> AsyncIterator[Item]:
-        """Stretches, until the device is unplugged; one that fell silent is asked anew."""
+        """Stretches until the device falls silent; the next session asks it anew."""
         stream = Stream(make_framer(), _tell)
-        kept_ms = 0
+        kept_ms: int | None = None
         for command in (STOP_STORED, STOP, START):
-            await link.write(command)
+            await ask(link, command)
         async for chunk in link.receive():
             if not chunk.data:
-                await link.write(START)
+                break
+            if kept_ms is None:
+                kept_ms = chunk.at_ms
             elif chunk.at_ms - kept_ms >= KEPT_ALIVE_MS:
                 kept_ms = chunk.at_ms
-                await link.write(KEEP_ALIVE)
+                await ask(link, KEEP_ALIVE)
             for series in stream.feed(chunk):
                 yield series
         for series in stream.end():

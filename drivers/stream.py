@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from decimal import Decimal
 from typing import NamedTuple, Protocol
 
-from drivers.spi import Chunk, Metric, Origin, Series, Unit
+from drivers.spi import Chunk, LinkError, Metric, Origin, SerialLink, Series, Unit
 from drivers.stretch import Stretch
 
 LONGEST_MS = 60_000
@@ -116,3 +117,9 @@ class Stream:
         if stretch and self._kind:
             doubt = max(self._framer.doubt, strays)
             yield stretch.end(is_noise=not self._kind.is_summed and doubt > stretch.size)
+
+
+async def ask(link: SerialLink, command: bytes) -> None:
+    """Send a command; a device that has just gone must not take along what is in hand."""
+    with suppress(LinkError):
+        await link.write(command)

@@ -1,5 +1,6 @@
 from contextlib import suppress
 from datetime import datetime
+from random import Random
 
 import pytest
 from hypothesis import given, settings
@@ -124,9 +125,9 @@ def test_any_bytes_are_dropped_or_decode_or_are_a_decode_error_and_byte_by_byte_
 
 
 @settings(deadline=None)  # long lines
-@given(st.randoms(use_true_random=False), st.integers(200, 3000))
-def test_no_noise_is_a_reading(dice, size):
-    for frame in Framer().feed(dice.randbytes(size)):
+@given(st.integers(0), st.integers(200, 3000))
+def test_no_noise_is_a_reading(seed, size):
+    for frame in Framer().feed(Random(seed).randbytes(size)):
         with suppress(DecodeError):
             assert not isinstance(decode(frame), Reading)
 

@@ -6,7 +6,7 @@ import pytest
 import serial
 
 from drivers.contec_cms50 import decode, make_framer
-from simulator.oximeter import Oximeter, build
+from simulator.oximeter import ASK, Oximeter, build
 
 DEADLINE_S = 30
 
@@ -35,6 +35,17 @@ def test_what_a_port_gives_are_its_frames(oximeter):
     assert {decode(frame).spo2 for frame in frames} == {97}
     assert sum(decode(frame).beep for frame in frames) == 1  # 72 a minute
     assert lost.finger_out
+
+
+def test_asked_for_its_recording_it_sends_it_once_for_each_question(oximeter):
+    oximeter.recording = [(72, 97), (200, 98)]
+    with serial.Serial(str(oximeter.port), 19200, timeout=DEADLINE_S) as port:
+        assert oximeter.answer() == b""
+        port.write(ASK)
+        assert oximeter.answer() == ASK
+        sent = port.read(18)
+        assert oximeter.answer() == b""
+    assert sent == bytes.fromhex("f28000" * 3 + "808005" + "f0c861" + "f1c862")
 
 
 def test_unplugged_it_is_gone_with_its_terminal(oximeter):
