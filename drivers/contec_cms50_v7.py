@@ -25,11 +25,11 @@ LIVE_DATA = 0x01
 NO_SPO2 = {0, 127}
 NO_PULSE = {0, 255}
 KEPT_ALIVE_MS = 10_000  # three times within the 30 s
-LIVE = Kind({**OXIMETRY, **PLETH}, Decimal(60), longest=900)  # 15 s of nine bytes fit a record
+LIVE = Kind({**OXIMETRY, **PLETH}, Decimal(60), longest=1800)  # half a minute
 
 
 class ContecCms50V7:
-    """Hands on the stream in stretches of 15 s, each while a finger is in."""
+    """Hands on the stream in stretches of half a minute, each while a finger is in."""
 
     info: ClassVar = DriverInfo(
         id="contec-cms50-v7",

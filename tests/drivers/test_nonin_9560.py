@@ -9,13 +9,11 @@ from hypothesis import strategies as st
 from drivers.errors import DecodeError
 from drivers.nonin_9560 import (
     GET_TIME,
-    HEADER,
     SELECT_FORMAT_13,
-    Framer,
     Nonin9560,
-    decode,
     set_time,
 )
+from drivers.nonin_df13 import HEADER, Framer, decode
 from drivers.spi import ClockRead, ClockSet, Origin, Reading, Undecodable
 from tests.fakes.scripted_port import Brings, Commits, IsSilent, ScriptedPort, Writes
 

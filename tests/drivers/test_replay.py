@@ -52,3 +52,10 @@ def test_the_frames_of_a_stretch_make_the_stretch_again():
     [series] = replay(ContecCms50(), "", chunks)
     assert isinstance(series, Series)
     assert series.raw == Frame(RX, frames * 2)
+
+
+def test_a_frame_of_no_bytes_is_no_silence_on_a_serial_line():
+    frame = bytes.fromhex("8540074861")
+    frames = [Frame(RX, frame), Frame(RX, b""), Frame(RX, frame)]
+    [series] = replay(ContecCms50(), "", frames)
+    assert series.count == 2

@@ -5,8 +5,9 @@ import serial
 
 from drivers.and_ua767pc import decode as decode_cuff
 from drivers.contec_cms50_v7 import KEEP_ALIVE, START, decode, make_framer
-from drivers.nonin_9560 import GET_TIME, SELECT_FORMAT_13, Framer, set_time
-from drivers.nonin_9560 import decode as decode_spot_check
+from drivers.nonin_9560 import GET_TIME, SELECT_FORMAT_13, set_time
+from drivers.nonin_df13 import Framer
+from drivers.nonin_df13 import decode as decode_spot_check
 from drivers.nonin_framer import NoninFramer
 from drivers.nonin_serial import decode as decode_packet
 from drivers.spi import Origin

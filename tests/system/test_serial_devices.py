@@ -83,8 +83,11 @@ class Ward:
         told = [str(request), *enrol, "--from", "2026-09-01", *self.office]
         answer.write_text(await run(program("vitalpost-backend"), "enroll", *told))
         await run(vitalpost, "provision", "install", str(answer), *self.hub_settings)
-        for part in (self.broker, self.backend, self.hub):
-            await part.start()
+        await self.broker.start()
+        await self.backend.start()
+        # What nobody subscribed to is offered again after half a minute only.
+        await self.until(lambda: "subscribed" in self.backend.said())
+        await self.hub.start()
 
     def readings(self):
         """How many there are, by driver and origin; of failed ones the origin is "failed"."""
