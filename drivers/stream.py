@@ -42,7 +42,7 @@ class Kind(NamedTuple):
 
     def stretch(self) -> Stretch:
         """An empty one."""
-        return Stretch(self.channels, OXIMETRY, self.rate, self.origin)
+        return Stretch(self.channels, OXIMETRY, self.rate, origin=self.origin)
 
 
 class Told(NamedTuple):

@@ -1,4 +1,6 @@
+import tomllib
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -7,6 +9,16 @@ from hypothesis import strategies as st
 from drivers.errors import DecodeError
 from drivers.reader import Reader, Special
 
+NUMBERS = tomllib.loads(
+    (Path(__file__).parents[1] / "golden" / "numbers.toml").read_text(encoding="utf-8")
+)["number"]
+FLOAT_SPECIALS = {
+    0x7FFFFE: "+INF",
+    0x7FFFFF: "NaN",
+    0x800000: "NRes",
+    0x800001: "RFU",
+    0x800002: "-INF",
+}
 SPECIALS = {0x07FE: "+INF", 0x07FF: "NaN", 0x0800: "NRes", 0x0801: "RFU", 0x0802: "-INF"}
 
 
@@ -25,12 +37,37 @@ def test_an_sfloat_is_its_mantissa_times_a_power_of_ten_or_one_of_five_specials(
     assert value.as_tuple() == (int(mantissa < 0), digits, exponent)
 
 
+@given(st.integers(0, 0xFFFFFFFF) | st.integers(0x7FFFF0, 0x800010))
+def test_a_float_is_its_mantissa_times_a_power_of_ten_or_one_of_five_specials(bits):
+    value = Reader(bits.to_bytes(4, "little")).float32()
+    if bits in FLOAT_SPECIALS:
+        assert value == Special(FLOAT_SPECIALS[bits])
+        return
+    mantissa = int.from_bytes(bits.to_bytes(4, "little")[:3], "little", signed=True)
+    exponent = int.from_bytes(bits.to_bytes(4, "big")[:1], signed=True)
+    digits = tuple(map(int, str(abs(mantissa))))
+    assert value.as_tuple() == (int(mantissa < 0), digits, exponent)
+
+
 def test_120_and_120_point_0_stay_apart():
-    assert [str(Reader(bytes.fromhex(sent)).sfloat()) for sent in ("7800", "b0f4", "0c10")] == [
-        "120",
-        "120.0",
-        "1.2E+2",
-    ]
+    said = [str(Reader(bytes.fromhex(sent)).sfloat()) for sent in ("7800", "b0f4", "0c10")]
+    assert said == ["120", "120.0", "1.2E+2"]
+    sent = ("78000000", "b00400ff", "0c000001")
+    assert [str(Reader(bytes.fromhex(each)).float32()) for each in sent] == said
+
+
+@pytest.mark.parametrize("number", NUMBERS, ids=[number["id"] for number in NUMBERS])
+def test_a_number_says_what_its_source_says(number):
+    reader = Reader(bytes.fromhex(number["sent"]))
+    read = {"FLOAT": reader.float32, "SFLOAT": reader.sfloat}[number["type"]]
+    assert str(read()) == number["said"]
+    reader.end()
+
+
+def test_a_signed_integer_and_bytes_as_they_are():
+    reader = Reader(bytes.fromhex("ff80fe5a"))
+    assert (reader.sint(1), reader.sint(2), reader.at, reader.left) == (-1, -384, 3, 1)
+    assert (reader.take(1), reader.left) == (b"Z", 0)
 
 
 @given(st.binary(min_size=7, max_size=7))
