@@ -1,7 +1,7 @@
-"""A Contec CMS50 on a pty: sixty frames of five bytes a second while it is plugged in.
+"""A Contec CMS50 on a cable: sixty frames of five bytes a second while it is plugged in.
 
-Its port is a symbolic link, as udev makes one for a USB cable: unplugged, the link is gone and the
-terminal behind it as well. Commands come on stdin, one JSON object a line, and are answered by one:
+It keeps one recording, of which it knows no date: asked for it, the device sends that, and streams
+on when told to stop. Commands come on stdin, one JSON object a line, and are answered by one:
 
     {"do": "finger", "value": true | false}
     {"do": "plug", "value": true | false}
@@ -15,14 +15,11 @@ from __future__ import annotations
 import asyncio
 import json
 import math
-import os
-import random
-import select
-import tty
-from contextlib import suppress
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from simulator.cable import Cable
 from simulator.home import lines
 
 RATE_HZ = 60
@@ -30,6 +27,8 @@ FINGER_OUT, BEEP = 0x10, 0x40
 PULSE_HIGH = 0x40  # bit 7 of the pulse, in the third byte
 NO_SPO2, NO_PULSE = 127, 255
 HALF = 3
+ASK, STOP = b"\xf5\xf5", b"\xf6\xf6\xf6"
+PREAMBLE = b"\xf2\x80\x00"
 
 
 def build(*, spo2: int, pulse: int, pleth: int, first: int = 5) -> bytes:
@@ -37,31 +36,16 @@ def build(*, spo2: int, pulse: int, pleth: int, first: int = 5) -> bytes:
     return bytes((0x80 | first, pleth, (pulse >> 1 & PULSE_HIGH) | pleth >> 4, pulse & 0x7F, spo2))
 
 
-class Oximeter:
-    """Plugged in at `port`, a path that nothing else uses; its numbers may be set at any time."""
+class Oximeter(Cable):
+    """Its numbers may be set at any time; `recording` are pulse and SpO2, one a second."""
 
     def __init__(self, port: Path, seed: int = 0) -> None:
+        super().__init__(port, seed)
         self.has_finger = True
         self.spo2 = 97
         self.pulse = 72
-        self.port = port
-        self._dice = random.Random(seed)  # noqa: S311  noise on a simulated line
+        self.recording: Sequence[tuple[int, int]] = ()
         self._sent = 0
-        self._ends: tuple[int, ...] = ()
-
-    def plug(self) -> None:
-        """Be there. The hub's end stays open here: a cable outlives whoever listens."""
-        self._ends = hub, own = os.openpty()[::-1]
-        tty.setraw(hub)
-        os.set_blocking(own, False)
-        self.port.symlink_to(os.ttyname(hub))
-
-    def unplug(self) -> None:
-        """Be gone, terminal and all."""
-        self.port.unlink(missing_ok=True)
-        for end in self._ends:
-            os.close(end)
-        self._ends = ()
 
     def frame(self) -> bytes:
         """What it sends next."""
@@ -81,33 +65,23 @@ class Oximeter:
         self.write(sent)
         return sent
 
-    def noise(self, size: int) -> bytes:
-        """Send so many random bytes."""
-        sent = self._dice.randbytes(size)
-        self.write(sent)
-        return sent
-
-    def write(self, data: bytes) -> int:
-        """Put bytes on the line; returns how many it took, the rest is lost."""
-        if not self._ends:
-            return 0
-        with suppress(BlockingIOError):
-            return os.write(self._ends[1], data)
-        return 0
-
-    def heard(self) -> bytes:
-        """What was written to it."""
-        with suppress(BlockingIOError):
-            return os.read(self._ends[1], 4096)
-        return b""
-
-    def waits(self) -> bool:
-        """Whether the hub has not taken all that was sent."""
-        return bool(select.select([self._ends[0]], [], [], 0)[0]) if self._ends else False
+    def answer(self) -> bytes:
+        """Send the recording if it was asked for; returns what was heard."""
+        heard = self.heard()
+        if ASK in heard and self.recording:
+            size = 3 * len(self.recording) - 1
+            length = bytes((0x80 | size >> 14, 0x80 | size >> 7 & 0x7F, size & 0x7F))
+            records = b"".join(
+                bytes((0xF0 | pulse >> 7, 0x80 | pulse & 0x7F, spo2))
+                for pulse, spo2 in self.recording
+            )
+            self.write(PREAMBLE * 3 + length + records)
+        return heard
 
     async def run(self) -> None:
         """Send at its own pace until cancelled."""
         while True:
+            self.answer()
             self.beat()
             await asyncio.sleep(1 / RATE_HZ)
 

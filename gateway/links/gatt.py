@@ -71,6 +71,7 @@ class BleLink:
         self._is_closed = False
         self._arrivals = Arrivals()
         self._exchanges: dict[str, Exchange] = {}
+        self._starting: list[asyncio.Task[None]] = []
         self._ending: asyncio.Task[None] | None = None
         self._bonds = Bonds(device, name, station.setup, station.clock)
         self._expecting = ExitStack()
@@ -124,10 +125,15 @@ class BleLink:
         )
 
     async def write(self, characteristic: str, value: bytes) -> None:
-        """Write with response what the driver declared. Raises LinkError."""
+        """Write with response what the driver declared, once it hears what it has subscribed to.
+
+        Raises LinkError.
+        """
         if characteristic not in self._device.driver.info.writes:
             raise LinkError(self._device.name, f"its driver may not write {characteristic}")
         found = self._demand(characteristic)
+        if self._starting:
+            await asyncio.wait(self._starting)  # the answer must not come before it is listened for
         await self._operate(
             characteristic, lambda: self._client.write_gatt_char(found, value, response=True)
         )
@@ -139,6 +145,7 @@ class BleLink:
         """
         starting = asyncio.create_task(self._start(characteristics))
         starting.add_done_callback(lambda done: done.cancelled() or done.exception())
+        self._starting.append(starting)
         return self._frames(starting)
 
     async def _start(self, characteristics: Iterable[str]) -> None:

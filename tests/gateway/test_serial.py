@@ -8,7 +8,7 @@ import pytest
 from serial.tools.list_ports_common import ListPortInfo
 from structlog.testing import capture_logs
 
-from drivers.contec_cms50 import LONGEST_FRAMES, ContecCms50
+from drivers.contec_cms50 import LIVE, ContecCms50
 from drivers.errors import LinkError
 from drivers.spi import RX, DriverInfo, Frame, Line, Metric, Reading
 from gateway.devices import Device, Socket
@@ -129,12 +129,12 @@ async def test_a_long_stream_is_cut_into_records_and_no_frame_is_lost(home):
     sent = b""
     async with home.served():
         await home.driver.begun.acquire()
-        while len(sent) <= 5 * LONGEST_FRAMES:
+        while len(sent) <= 5 * LIVE.longest:
             sent += home.oximeter.beat(200)
             await home.taken()
         await home.committed.acquire()
     first, rest = await home.series()
-    assert first.count == LONGEST_FRAMES
+    assert first.count == LIVE.longest
     assert first.raw[1] + rest.raw[1] == sent
 
 
@@ -314,6 +314,16 @@ async def test_silence_is_an_empty_chunk_and_said_once(home):
         assert (await anext(chunks)).data == b"c"
         assert home.bench.clock.quality() == 3
         assert link.local_time().hour == 8
+
+
+async def test_what_is_asked_of_a_silent_line_has_a_silence_of_its_own(home):
+    bench = home.bench._replace(silence_s=0.01)
+    home.driver.info = Asking.info
+    async with PortLink(bench, home.sessions.device, str(home.oximeter.port)) as link:
+        chunks = link.receive()
+        for _ in range(3):
+            assert (await anext(chunks)).data == b""
+            await link.write(b"\xf5")
 
 
 async def until(holds):
