@@ -24,7 +24,7 @@ from bumble.keys import JsonKeyStore
 from bumble.transport import open_transport
 from bumble.transport.common import Transport
 
-from simulator.gatt import JUST_WORKS
+from simulator.bonding import JUST_WORKS
 
 
 class Adapter:
