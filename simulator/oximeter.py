@@ -15,14 +15,11 @@ from __future__ import annotations
 import asyncio
 import json
 import math
-import os
 import random
-import select
-import tty
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from simulator.cable import Cable
 from simulator.home import lines
 
 RATE_HZ = 60
@@ -37,31 +34,16 @@ def build(*, spo2: int, pulse: int, pleth: int, first: int = 5) -> bytes:
     return bytes((0x80 | first, pleth, (pulse >> 1 & PULSE_HIGH) | pleth >> 4, pulse & 0x7F, spo2))
 
 
-class Oximeter:
+class Oximeter(Cable):
     """Plugged in at `port`, a path that nothing else uses; its numbers may be set at any time."""
 
     def __init__(self, port: Path, seed: int = 0) -> None:
         self.has_finger = True
         self.spo2 = 97
         self.pulse = 72
-        self.port = port
+        super().__init__(port)
         self._dice = random.Random(seed)  # noqa: S311  noise on a simulated line
         self._sent = 0
-        self._ends: tuple[int, ...] = ()
-
-    def plug(self) -> None:
-        """Be there. The hub's end stays open here: a cable outlives whoever listens."""
-        self._ends = hub, own = os.openpty()[::-1]
-        tty.setraw(hub)
-        os.set_blocking(own, False)
-        self.port.symlink_to(os.ttyname(hub))
-
-    def unplug(self) -> None:
-        """Be gone, terminal and all."""
-        self.port.unlink(missing_ok=True)
-        for end in self._ends:
-            os.close(end)
-        self._ends = ()
 
     def frame(self) -> bytes:
         """What it sends next."""
@@ -86,24 +68,6 @@ class Oximeter:
         sent = self._dice.randbytes(size)
         self.write(sent)
         return sent
-
-    def write(self, data: bytes) -> int:
-        """Put bytes on the line; returns how many it took, the rest is lost."""
-        if not self._ends:
-            return 0
-        with suppress(BlockingIOError):
-            return os.write(self._ends[1], data)
-        return 0
-
-    def heard(self) -> bytes:
-        """What was written to it."""
-        with suppress(BlockingIOError):
-            return os.read(self._ends[1], 4096)
-        return b""
-
-    def waits(self) -> bool:
-        """Whether the hub has not taken all that was sent."""
-        return bool(select.select([self._ends[0]], [], [], 0)[0]) if self._ends else False
 
     async def run(self) -> None:
         """Send at its own pace until cancelled."""
