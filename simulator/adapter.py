@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from bleak.backends.device import BLEDevice
@@ -21,22 +21,24 @@ from bumble.core import TimeoutError as BumbleTimeoutError
 from bumble.device import Connection, Device
 from bumble.hci import Address
 from bumble.keys import JsonKeyStore
+from bumble.pairing import PairingConfig
 from bumble.transport import open_transport
 from bumble.transport.common import Transport
 
-from simulator.bonding import JUST_WORKS
+from simulator.bonding import JUST_WORKS, by_passkey
 
 
 class Adapter:
     """A hub's host on the home's air: what its scans have seen, its links and its bonds."""
 
-    def __init__(self, hci: str, keystore: str, address: str) -> None:
+    def __init__(self, hci: str, keystore: str, address: str, passkeys: Mapping[str, int]) -> None:
         self.keys = JsonKeyStore("hub", keystore)
         self.seen: dict[str, BLEDevice] = {}
         self.links: dict[str, Connection] = {}
         self.scanner: BaseBleakScanner | None = None
         self._hci = hci
         self._address = address
+        self._passkeys = passkeys
         self._transport: Transport | None = None
         self._device: Device | None = None
 
@@ -48,7 +50,7 @@ class Adapter:
             raise self._missing() from error
         self._device = device = Device.with_hci("hub", Address(self._address), *self._transport)
         device.keystore = self.keys
-        device.pairing_config_factory = lambda _: JUST_WORKS
+        device.pairing_config_factory = self._pairing
         # Bumble does it too, but not where a command's answer came in the same breath.
         self._transport.source.terminated.add_done_callback(lambda _: device.on_flush())
         with bleak_errors():
@@ -71,6 +73,13 @@ class Adapter:
     async def is_bonded(self, address: str) -> bool:
         """Whether a key of this device is kept."""
         return await self.keys.get(address) is not None
+
+    def _pairing(self, link: Connection) -> PairingConfig:
+        """How to pair with who is there: as somebody has typed its passkey, or by Just Works."""
+        address = link.peer_address.to_string(with_type_qualifier=False)
+        if address in self._passkeys:
+            return by_passkey(self._passkeys[address], shows=False)
+        return JUST_WORKS
 
     def _missing(self) -> BleakBluetoothNotAvailableError:
         return BleakBluetoothNotAvailableError(

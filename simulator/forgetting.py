@@ -142,6 +142,7 @@ class Forgetting(Peripheral):
 
 def fill(kind: Any, given: Mapping[str, int], largest: int) -> Any:
     """The values by their names. Raises ValueError where one is missing, unknown or too large."""
-    if given.keys() != set(kind._fields) or max(given.values()) > largest:
+    needed = set(kind._fields) - kind._field_defaults.keys()
+    if not needed <= given.keys() <= set(kind._fields) or max(given.values()) > largest:
         raise ValueError(f"wanted {', '.join(kind._fields)}, none above {largest}")
     return kind(**given)

@@ -14,12 +14,20 @@ from simulator.air import Air
 from simulator.clock import ScriptClock
 from simulator.device import Device, Log
 from simulator.devices.cuff import ClocklessCuff, Cuff, SharedCuff
+from simulator.devices.glucose_meter import GlucoseMeter
+from simulator.devices.pulse_oximeter import PulseOximeter
+from simulator.devices.scale import Scale
+from simulator.devices.thermometer import Thermometer
 from simulator.peripheral import Peripheral
 
 KINDS: Mapping[str, type[Peripheral]] = {
     "ua-651ble": Cuff,
     "shared-cuff": SharedCuff,
     "clockless": ClocklessCuff,
+    "glucose-meter": GlucoseMeter,
+    "pulse-oximeter": PulseOximeter,
+    "scale": Scale,
+    "thermometer": Thermometer,
 }
 
 PPM = 20

@@ -27,14 +27,21 @@ ADDRESS = "C0:00:00:00:00:01"
 class VirtualRadio:
     """A radio on the home's air, attached over TCP; `keystore` is the file that holds its bonds.
 
-    Hubs that share one air need an `address` each.
+    Hubs that share one air need an `address` each. `passkeys` are those that somebody has read from
+    the devices of these addresses and typed in.
     """
 
     scanner_args: Mapping[str, Any] = MappingProxyType({})
     client_args: Mapping[str, Any] = MappingProxyType({})
 
-    def __init__(self, hci: str, keystore: str, address: str = ADDRESS) -> None:
-        self._adapter = own = Adapter(hci, keystore, address)
+    def __init__(
+        self,
+        hci: str,
+        keystore: str,
+        address: str = ADDRESS,
+        passkeys: Mapping[str, int] = MappingProxyType({}),
+    ) -> None:
+        self._adapter = own = Adapter(hci, keystore, address, passkeys)
 
         class VirtualScanner(Scanner):
             adapter = own
