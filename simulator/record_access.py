@@ -64,22 +64,24 @@ class Refusal(Exception):
 
 def answer(request: bytes, numbers: Sequence[int]) -> Answer:
     """What a device that holds these numbers, the oldest first, does."""
-    op, operator, operand = request[0], request[1], request[2:]
     try:
-        if op == Op.ABORT:
-            if operator != Operator.NULL or operand:
-                raise Refusal(Code.OPERATOR_INVALID)
-            return Answer(_respond(op, Code.SUCCESS))
-        if op not in {Op.REPORT, Op.DELETE, Op.COUNT}:
-            raise Refusal(Code.OPERATION_UNKNOWN)
-        chosen = _select(operator, operand, numbers)
-        if op == Op.COUNT:
-            count = len(chosen).to_bytes(2, "little")
-            return Answer(bytes((Op.COUNTED, Operator.NULL)) + count)
-        if not chosen:
-            raise Refusal(Code.NONE_FOUND)
+        return _carry_out(request[0], request[1], request[2:], numbers)
     except Refusal as refused:
-        return Answer(_respond(op, refused.args[0]))
+        return Answer(_respond(request[0], refused.args[0]))
+
+
+def _carry_out(op: int, operator: int, operand: bytes, numbers: Sequence[int]) -> Answer:
+    if op == Op.ABORT:
+        if operator != Operator.NULL or operand:
+            raise Refusal(Code.OPERATOR_INVALID)
+        return Answer(_respond(op, Code.SUCCESS))
+    if op not in {Op.REPORT, Op.DELETE, Op.COUNT}:
+        raise Refusal(Code.OPERATION_UNKNOWN)
+    chosen = _select(operator, operand, numbers)
+    if op == Op.COUNT:
+        return Answer(bytes((Op.COUNTED, Operator.NULL)) + len(chosen).to_bytes(2, "little"))
+    if not chosen:
+        raise Refusal(Code.NONE_FOUND)
     done = {"report": chosen} if op == Op.REPORT else {"delete": chosen}
     return Answer(_respond(op, Code.SUCCESS), **done)
 
