@@ -5,9 +5,12 @@ DriverError
 ├── UnexpectedReply   the device answered, but not what was asked
 └── LinkError         the way to the device; itself: it refused one operation
     ├── LinkLost      it went away
+    │   └── DeviceHeld  it is there, and takes no connection: another phone has it
     ├── LinkTimeout   it stayed silent
+    ├── RadioBusy     the hub's own Bluetooth has not finished with an earlier attempt
     ├── LinkFlooded   more came than the line can carry
     ├── PairingRefused
+    │   └── BondLost    there was a bond, and either side has forgotten it
     └── PortUnusable  the serial port cannot be opened
 """
 
@@ -76,6 +79,12 @@ class LinkLost(LinkError):
         super().__init__(device, "the device went away")
 
 
+class DeviceHeld(LinkLost):
+    """It is seen advertising and takes no connection, again and again: something else has it."""
+
+    hint = "Another phone may be using it: turn off Bluetooth there, or remove it there."
+
+
 class LinkTimeout(LinkError):
     """The device did not answer within `seconds`."""
 
@@ -84,6 +93,15 @@ class LinkTimeout(LinkError):
     def __init__(self, device: str, seconds: float) -> None:
         super().__init__(device, f"no answer within {seconds:g} s")
         self.seconds = seconds
+
+
+class RadioBusy(LinkError):
+    """The hub's own Bluetooth has not finished with an earlier attempt to reach the device."""
+
+    link_stands = False
+
+    def __init__(self, device: str) -> None:
+        super().__init__(device, "the hub's Bluetooth is busy with an earlier attempt")
 
 
 class LinkFlooded(LinkError):
@@ -123,3 +141,9 @@ class PairingRefused(LinkError):
         self.reason = reason
         if hint:
             self.hint = hint
+
+
+class BondLost(PairingRefused):
+    """The device and this hub had a bond, and one of them has forgotten it."""
+
+    hint = "Add it again with `vitalpost devices add`. Nothing is lost."
