@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from bleak.backends.device import BLEDevice
@@ -31,14 +31,14 @@ from simulator.bonding import JUST_WORKS, by_passkey
 class Adapter:
     """A hub's host on the home's air: what its scans have seen, its links and its bonds."""
 
-    def __init__(self, hci: str, keystore: str, address: str, passkeys: Mapping[str, int]) -> None:
+    def __init__(self, hci: str, keystore: str, address: str) -> None:
         self.keys = JsonKeyStore("hub", keystore)
         self.seen: dict[str, BLEDevice] = {}
         self.links: dict[str, Connection] = {}
         self.scanner: BaseBleakScanner | None = None
         self._hci = hci
         self._address = address
-        self._passkeys = passkeys
+        self._passkeys: dict[str, int] = {}
         self._transport: Transport | None = None
         self._device: Device | None = None
 
@@ -74,8 +74,18 @@ class Adapter:
         """Whether a key of this device is kept."""
         return await self.keys.get(address) is not None
 
+    @contextmanager
+    def expect(self, address: str, passkey: int | None) -> Iterator[list[str]]:
+        """What somebody has read from this device and typed in counts until this is left."""
+        if passkey is not None:
+            self._passkeys[address] = passkey
+        try:
+            yield []
+        finally:
+            self._passkeys.pop(address, None)
+
     def _pairing(self, link: Connection) -> PairingConfig:
-        """How to pair with who is there: as somebody has typed its passkey, or by Just Works."""
+        """How to pair with who is there: by the passkey that is expected, or by Just Works."""
         address = link.peer_address.to_string(with_type_qualifier=False)
         if address in self._passkeys:
             return by_passkey(self._passkeys[address], shows=False)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from types import MappingProxyType
 from typing import Any, ClassVar
 
@@ -28,21 +28,14 @@ ADDRESS = "C0:00:00:00:00:01"
 class VirtualRadio:
     """A radio on the home's air, attached over TCP; `keystore` is the file that holds its bonds.
 
-    Hubs that share one air need an `address` each. `passkeys` are those that somebody has read from
-    the devices of these addresses and typed in.
+    Hubs that share one air need an `address` each.
     """
 
     scanner_args: Mapping[str, Any] = MappingProxyType({})
     client_args: Mapping[str, Any] = MappingProxyType({})
 
-    def __init__(
-        self,
-        hci: str,
-        keystore: str,
-        address: str = ADDRESS,
-        passkeys: Mapping[str, int] = MappingProxyType({}),
-    ) -> None:
-        self._adapter = own = Adapter(hci, keystore, address, passkeys)
+    def __init__(self, hci: str, keystore: str, address: str = ADDRESS) -> None:
+        self._adapter = own = Adapter(hci, keystore, address)
 
         class VirtualScanner(Scanner):
             adapter = own
@@ -74,9 +67,9 @@ class VirtualRadio:
         """Wait for ever: a home that goes is noticed by its silence."""
         await asyncio.Event().wait()
 
-    def expect(self, _address: str, _passkey: int | None) -> AbstractContextManager[list[str]]:
-        """Whatever is asked to pair here pairs by Just Works."""
-        return nullcontext([])
+    def expect(self, address: str, passkey: int | None) -> AbstractContextManager[list[str]]:
+        """Whatever is asked to pair here pairs, with the passkey where there is one."""
+        return self._adapter.expect(address, passkey)
 
     async def let_go(self, _addresses: Iterable[str]) -> None:
         """Nothing: links break with the process that had them."""
