@@ -20,16 +20,24 @@ from simulator.devices.scale import Scale
 from simulator.devices.thermometer import Thermometer
 from simulator.peripheral import Peripheral
 
-KINDS: Mapping[str, type[Peripheral]] = {
-    "ua-651ble": Cuff,
-    "shared-cuff": SharedCuff,
-    "clockless": ClocklessCuff,
-    "glucose-meter": GlucoseMeter,
-    "pulse-oximeter": PulseOximeter,
-    "scale": Scale,
-    "thermometer": Thermometer,
-}
 
+class Kind(NamedTuple):
+    """What makes the device, the id of the driver that reads it, whether a hub bonds with it."""
+
+    make: type[Peripheral]
+    driver: str
+    bonds: bool = True
+
+
+KINDS: Mapping[str, Kind] = {
+    "ua-651ble": Kind(Cuff, "sig-blood-pressure"),
+    "shared-cuff": Kind(SharedCuff, "sig-blood-pressure"),
+    "clockless": Kind(ClocklessCuff, "sig-blood-pressure"),
+    "glucose-meter": Kind(GlucoseMeter, "sig-glucose"),
+    "pulse-oximeter": Kind(PulseOximeter, "sig-pulse-oximeter"),
+    "scale": Kind(Scale, "sig-scale"),
+    "thermometer": Kind(Thermometer, "sig-thermometer"),
+}
 PPM = 20
 
 
@@ -83,7 +91,7 @@ def make(wanted: Wanted, place: Place, log: Log) -> Device:
     dice = random.Random(f"{place.seed} {wanted.name}")  # noqa: S311  names of a simulated device
     serial = wanted.serial or f"5{dice.randrange(10**9):09}"
     static = ":".join(["F0", *(f"{dice.randrange(256):02X}" for _ in range(5))])
-    return KINDS[wanted.kind](
+    return KINDS[wanted.kind].make(
         place.air,
         place.clock,
         log,
@@ -92,3 +100,9 @@ def make(wanted: Wanted, place: Place, log: Log) -> Device:
         ppm=wanted.ppm,
         passkey=wanted.passkey,
     )
+
+
+def identity(kind: str, serial: str) -> tuple[str, str, str]:
+    """Maker, model and serial of such a device."""
+    made = KINDS[kind].make
+    return made.maker, made.model, serial

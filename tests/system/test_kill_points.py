@@ -30,7 +30,7 @@ MORTAL_HUB = Path(__file__).parent.parent / "fakes" / "mortal_hub.py"
 
 @pytest.fixture
 async def stage(tmp_path):
-    month = script.load(script.MONTH)
+    month = script.load(script.CUFF)
     async with Stage(month, tmp_path) as stage:
         stage.at(month.instant(1, "07:00"))
         await stage.install()

@@ -1,13 +1,12 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from simulator import script
 
-SCRIPTS = Path(script.MONTH).parent
+SCRIPTS = script.SCRIPTS
 
 
 def play(name):
@@ -18,10 +17,10 @@ def play(name):
 
 
 def test_a_month_with_faults_loses_nothing_and_counts_just_the_days_of_the_cuffs_log():
-    outcome = play("month.toml")
+    outcome = play("cuff.toml")
     assert outcome["measured"] == outcome["stored"] == 53
     assert (outcome["lost"], outcome["counted_twice"], outcome["gaps"]) == (0, 0, 0)
-    assert outcome["qualifying_days"] == 27
+    assert outcome["patients"]["patient-1"]["qualifying_days"] == 27
     assert outcome["failed_measurements"] == 4
     assert outcome["kills"] == 3
     assert outcome["completeness"] == "complete"
@@ -30,7 +29,8 @@ def test_a_month_with_faults_loses_nothing_and_counts_just_the_days_of_the_cuffs
 
 def test_identical_frames_of_a_clockless_cuff_on_17_mornings_are_17_days():
     outcome = play("clockless.toml")
-    assert outcome["measured"] == outcome["stored"] == outcome["qualifying_days"] == 17
+    assert outcome["measured"] == outcome["stored"] == 17
+    assert outcome["patients"]["patient-1"]["qualifying_days"] == 17
 
 
 @pytest.mark.parametrize(
