@@ -94,7 +94,7 @@ def tell(item: Item) -> dict[str, Any]:
 def _say(item: ClockRead | ClockSet | Battery | Bookmark | DeviceInformation) -> dict[str, Any]:
     match item:
         case ClockRead(time) | ClockSet(time):
-            return {"clock": time}
+            return {"clock": time or "unset"}
         case Battery(percent):
             return {"battery": percent}
         case Bookmark(value):

@@ -130,7 +130,8 @@ class Series:
 
     `raw` holds the frames one behind the other. Of each channel and each attribute the lengths of
     the runs add up to `count`; attributes are what is no measurement, a flag as 0 and 1.
-    `began_ms` and `ended_ms` are `Chunk.at_ms` of the first and the last frame. `failed` marks a
+    `began_ms` and `ended_ms` are when the first and the last frame came: `Chunk.at_ms`, or what
+    `GattLink.heard_ms` says. `failed` marks a
     stretch in which nothing was measured: it is counted and not recorded.
     """
 
@@ -250,6 +251,9 @@ class GattLink(Protocol):
         A bonded device may send as soon as it is connected, and the stack confirms what nobody
         listens to: drivers call this first and iterate once they are ready.
         """
+
+    def heard_ms(self, characteristic: str) -> int:
+        """When its frame came that was handed on last: BOOTTIME of the hub in ms, for a Series."""
 
     def local_time(self) -> datetime | None:
         """Naive time at the hub's site, to set a clock by; None while the hub's is not trusted."""

@@ -8,6 +8,8 @@ from itertools import groupby
 
 from drivers.spi import RX, Channel, Frame, Metric, Run, Series, Unit
 
+Value = int | Decimal | None
+
 
 class Stretch:
     """Gathers frames until `end`, and is empty again then.
@@ -16,11 +18,16 @@ class Stretch:
     """
 
     def __init__(
-        self, channels: Mapping[Metric, Unit], vital: Collection[Metric], rate: Decimal
+        self,
+        channels: Mapping[Metric, Unit],
+        vital: Collection[Metric],
+        rate: Decimal,
+        source: str = RX,
     ) -> None:
         self._channels = channels
         self._vital = vital
         self._rate = rate
+        self._source = source
         self._clear()
 
     @property
@@ -31,7 +38,7 @@ class Stretch:
     def add(
         self,
         frame: bytes,
-        values: Sequence[int | None],
+        values: Sequence[Value],
         attributes: Mapping[str, int],
         at_ms: int,
     ) -> None:
@@ -60,7 +67,7 @@ class Stretch:
         silent = ((0, self.count),)
         series = Series(
             channels,
-            Frame(RX, bytes(self._raw)),
+            Frame(self._source, bytes(self._raw)),
             self.count,
             self._rate,
             self.began_ms,
@@ -80,10 +87,11 @@ class Stretch:
     def _clear(self) -> None:
         self.began_ms = self.ended_ms = 0
         self._raw = bytearray()
-        self._values: list[Sequence[int | None]] = []
+        self._values: list[Sequence[Value]] = []
         self._attributes: list[Mapping[str, int]] = []
 
 
-def _runs(values: Iterable[int | None]) -> Iterable[Run]:
-    for value, same in groupby(values):
-        yield Run(None if value is None else Decimal(value), len(list(same)))
+def _runs(values: Iterable[Value]) -> Iterable[Run]:
+    for _, same in groupby(values, str):  # 97 and 97.0 were sent apart
+        value, *more = same
+        yield Run(None if value is None else Decimal(value), 1 + len(more))

@@ -161,6 +161,10 @@ class BleLink:
         if self._is_overfull:
             raise LinkError(self._device.name, f"{LONGEST_QUEUE} frames came before one was stored")
 
+    def heard_ms(self, characteristic: str) -> int:
+        """BOOTTIME in ms when the frame of it came that was handed on last."""
+        return self.exchange(characteristic).answered.boottime_ms
+
     def local_time(self) -> datetime | None:
         """Naive time at the site; None while the hub's own clock is not synchronised."""
         return site_time(self._station.clock, self._station.site_zone)

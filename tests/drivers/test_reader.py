@@ -7,6 +7,13 @@ from hypothesis import strategies as st
 from drivers.errors import DecodeError
 from drivers.reader import Reader, Special
 
+FLOAT_SPECIALS = {
+    0x7FFFFE: "+INF",
+    0x7FFFFF: "NaN",
+    0x800000: "NRes",
+    0x800001: "RFU",
+    0x800002: "-INF",
+}
 SPECIALS = {0x07FE: "+INF", 0x07FF: "NaN", 0x0800: "NRes", 0x0801: "RFU", 0x0802: "-INF"}
 
 
@@ -25,12 +32,72 @@ def test_an_sfloat_is_its_mantissa_times_a_power_of_ten_or_one_of_five_specials(
     assert value.as_tuple() == (int(mantissa < 0), digits, exponent)
 
 
+@given(st.integers(0, 0xFFFFFFFF) | st.integers(0x7FFFF0, 0x800010))
+def test_a_float_is_its_mantissa_times_a_power_of_ten_or_one_of_five_specials(bits):
+    value = Reader(bits.to_bytes(4, "little")).float32()
+    if bits in FLOAT_SPECIALS:
+        assert value == Special(FLOAT_SPECIALS[bits])
+        return
+    mantissa = int.from_bytes(bits.to_bytes(4, "little")[:3], "little", signed=True)
+    exponent = int.from_bytes(bits.to_bytes(4, "big")[:1], signed=True)
+    digits = tuple(map(int, str(abs(mantissa))))
+    assert value.as_tuple() == (int(mantissa < 0), digits, exponent)
+
+
 def test_120_and_120_point_0_stay_apart():
-    assert [str(Reader(bytes.fromhex(sent)).sfloat()) for sent in ("7800", "b0f4", "0c10")] == [
-        "120",
-        "120.0",
-        "1.2E+2",
-    ]
+    said = [str(Reader(bytes.fromhex(sent)).sfloat()) for sent in ("7800", "b0f4", "0c10")]
+    assert said == ["120", "120.0", "1.2E+2"]
+    sent = ("78000000", "b00400ff", "0c000001")
+    assert [str(Reader(bytes.fromhex(each)).float32()) for each in sent] == said
+
+
+@pytest.mark.parametrize(
+    ("sent", "said"),
+    [
+        # weliem/blessed-android@44bba83 BluetoothBytesParserTest
+        ("ff02fd04", "-1.95841E+9"),
+        # oliexdev/openScale@f7a733b2, tests of the Transtek A3 handler
+        ("f4010000", "500"),
+        # IEEE 11073-20601, special values, and the numbers beside them
+        ("ffff7f00", "NaN"),
+        ("00008000", "NRes"),
+        ("feff7f00", "+INF"),
+        ("02008000", "-INF"),
+        ("01008000", "RFU"),
+        ("fdff7f00", "8388605"),
+        ("03008000", "-8388605"),
+        # taken for an infinity by NordicSemiconductor/Android-nRF-Toolbox@3271714 HTSDataParserTest
+        ("ffffff7f", "-1E+127"),
+        ("ffff7f01", "8.388607E+7"),
+    ],
+)
+def test_a_float_says_what_its_source_says(sent, said):
+    reader = Reader(bytes.fromhex(sent))
+    assert str(reader.float32()) == said
+    reader.end()
+
+
+@pytest.mark.parametrize(
+    ("sent", "said"),
+    [
+        ("ff02", "767"),  # weliem/blessed-android@44bba83 BluetoothBytesParserTest
+        ("d5f0", "21.3"),  # oliexdev/openScale@f7a733b2, tests of the Transtek A3 handler
+        ("0c00", "12"),  # the same
+        ("ff07", "NaN"),
+        ("0008", "NRes"),
+        ("fe07", "+INF"),
+        ("0208", "-INF"),
+        ("0108", "RFU"),
+    ],
+)
+def test_an_sfloat_says_what_its_source_says(sent, said):
+    assert str(Reader(bytes.fromhex(sent)).sfloat()) == said
+
+
+def test_a_signed_integer_and_bytes_as_they_are():
+    reader = Reader(bytes.fromhex("ff80fe5a"))
+    assert (reader.sint(1), reader.sint(2), reader.at, reader.left) == (-1, -384, 3, 1)
+    assert (reader.take(1), reader.left) == (b"Z", 0)
 
 
 @given(st.binary(min_size=7, max_size=7))

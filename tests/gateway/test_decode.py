@@ -140,9 +140,10 @@ def test_what_cannot_be_understood_is_one_line_with_the_next_step(call, words, t
 
 def test_the_installed_drivers_are_listed(call):
     code, out, _ = call(drivers, "list", "--json")
-    wired, cuff = json.loads(out)
-    assert (code, cuff["id"], cuff["writes"]) == (0, "sig-blood-pressure", ["2A08", "2A2B"])
-    assert (wired["id"], wired["line"]["baud"], wired["commands"]) == ("contec-cms50", 19200, [])
+    listed = {driver["id"]: driver for driver in json.loads(out)}
+    cuff, wired = listed["sig-blood-pressure"], listed["contec-cms50"]
+    assert (code, cuff["writes"]) == (0, ["2A08", "2A2B"])
+    assert (wired["line"]["baud"], wired["commands"]) == (19200, [])
     assert "sig-blood-pressure" in call(drivers, "list")[1]
 
 
