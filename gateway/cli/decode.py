@@ -6,9 +6,13 @@ import argparse
 import json
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from enum import IntEnum
 from typing import Any
 
+from drivers import device_clock, device_information, record_access
+from drivers.errors import DecodeError, DriverError
 from drivers.metrics import name_of
 from drivers.replay import replay
 from drivers.spi import (
@@ -29,6 +33,9 @@ from drivers.spi import (
 from gateway.registry import load_drivers
 
 NEXT_STEP = "Check that the frame is whole, and that driver and --name are those of the device."
+SHARED = {*device_clock.CHARACTERISTICS, *device_information.CHARACTERISTICS}
+"""Every driver reads them in the same way."""
+
 SEPARATORS = re.compile(r"0[xX]|[\s:-]")
 BLUETOOTH_BASE = re.compile(r"(?:0x|0000)?([0-9a-f]{4})(?:-0000-1000-8000-00805f9b34fb)?")
 
@@ -45,11 +52,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     # Options may stand between the two, so neither may be declared as possibly empty.
     frames = parser.add_argument(
-        "more", metavar="HEX", nargs="+", default=[], help="one frame or chunk after another"
+        "more",
+        metavar="HEX",
+        nargs="+",
+        default=[],
+        help="one frame or chunk after another; 2A34=HEX names where it came from",
     )
     frames.required = False
     parser.add_argument(
-        "--characteristic", metavar="UUID", help="where the frames came from: 2A35 or a full UUID"
+        "--characteristic",
+        metavar="UUID",
+        help="where frames came from that do not say it: 2A35 or a full UUID",
     )
     parser.add_argument("--name", default="", help="the name the device advertises, for its quirks")
     parser.add_argument("--json", action="store_true", help="as it is: one JSON object per line")
@@ -63,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
         print(error, file=sys.stderr)
         return 2
     code = 0
-    items = list(replay(driver, args.name, frames))
+    items = _play(driver, args.name, frames)
     if not items and driver.info.transport == "serial":
         print(f"No whole frame. {NEXT_STEP}", file=sys.stderr)
         code = 1
@@ -72,7 +85,40 @@ def run(args: argparse.Namespace) -> int:
             print(f"{item.error}. {NEXT_STEP}", file=sys.stderr)
             code = 1
         print(json.dumps(_facts(driver, item)))
+    for answer in _answers(frames):
+        print(json.dumps(answer))
     return code
+
+
+def _play(driver: Driver, name: str, frames: Sequence[Frame]) -> list[Item]:
+    """The items of one session; what it ends by was never said to a device."""
+    items: list[Item] = []
+    with suppress(DriverError):
+        for item in replay(driver, name, frames):
+            items.append(item)  # noqa: PERF402  what came before the end is wanted
+    return items
+
+
+def _answers(frames: Sequence[Frame]) -> Iterator[dict[str, Any]]:
+    """What a device says at its record access control point, which is no item."""
+    for source, data in frames:
+        if source == record_access.CONTROL_POINT:
+            with suppress(DecodeError):
+                request, outcome, records = record_access.decode(data)
+                yield {
+                    "record_access": {
+                        "request": _word(record_access.Opcode, request),
+                        "outcome": _word(record_access.Outcome, outcome),
+                        "records": records,
+                    }
+                }
+
+
+def _word(names: type[IntEnum], value: int) -> str | int:
+    try:
+        return names(value).name.lower()
+    except ValueError:
+        return value
 
 
 def _understand(
@@ -80,24 +126,39 @@ def _understand(
 ) -> tuple[Driver, list[Frame]]:
     named, words = (words[0], words[1:]) if words[0] in drivers else (None, words)
     source = _short(characteristic) if characteristic else None
-    driver = drivers[named] if named else _driver_of(source, words[0], drivers)
-    if source and source not in driver.info.characteristics:
-        known = ", ".join(driver.info.characteristics) or "none: it is serial"
-        raise UsageError(f"{driver.info.id} has no characteristic {source}: take one of {known}.")
-    source = source or driver.info.characteristics[0] if driver.info.characteristics else RX
+    told = [_split(word, source) for word in words]
+    driver = drivers[named] if named else _driver_of([of for of, _ in told], words[0], drivers)
+    known = driver.info.characteristics
+    for of in {source, *(of for of, _ in told)} - {None, *known}:
+        offer = ", ".join(known) or "none: it is serial"
+        raise UsageError(f"{driver.info.id} has no characteristic {of}: take one of {offer}.")
     if not words:
         raise UsageError(f"{driver.info.id}: no frame. Give its bytes in hex, one frame a word.")
-    return driver, [Frame(source, _bytes(word, number)) for number, word in enumerate(words, 1)]
+    first = known[0] if known else RX
+    return driver, [
+        Frame(of or first, _bytes(word, number)) for number, (of, word) in enumerate(told, 1)
+    ]
 
 
-def _driver_of(source: str | None, first: str, drivers: Mapping[str, Driver]) -> Driver:
-    if source is None:
+def _split(word: str, source: str | None) -> tuple[str | None, str]:
+    """Where the frame came from, and its bytes in hex."""
+    named, equals, data = word.partition("=")
+    return (_short(named), data) if equals else (source, word)
+
+
+def _driver_of(sources: Sequence[str | None], first: str, drivers: Mapping[str, Driver]) -> Driver:
+    wanted = dict.fromkeys(filter(None, sources))
+    if not wanted:
         offer = "Name a driver before the frames, or give their --characteristic"
         raise UsageError(f"{first!r} is no driver. {offer}. Installed: {', '.join(drivers)}.")
-    fitting = [id_ for id_, d in drivers.items() if source in d.info.characteristics]
+    fitting = [id_ for id_, d in drivers.items() if wanted.keys() <= {*d.info.characteristics}]
+    measuring = [id_ for id_ in fitting if drivers[id_].info.characteristics[0] in wanted]
+    if len(measuring) == 1 or (fitting and wanted.keys() <= SHARED):
+        return drivers[(measuring or fitting)[0]]
     if len(fitting) != 1:
         found = " and ".join(fitting) or "no driver"
-        raise UsageError(f"{source} is known to {found}. Name one of {', '.join(drivers)}.")
+        asked = " and ".join(wanted)
+        raise UsageError(f"{asked} is known to {found}. Name one of {', '.join(drivers)}.")
     return drivers[fitting[0]]
 
 
