@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -19,13 +20,15 @@ from bumble.att import ATT_Error
 from bumble.core import UUID, BaseBumbleError, ProtocolError
 from bumble.core import TimeoutError as BumbleTimeoutError
 from bumble.device import Connection, Device
-from bumble.hci import Address
+from bumble.hci import Address, HCI_ErrorCode
 from bumble.keys import JsonKeyStore
 from bumble.pairing import PairingConfig
 from bumble.transport import open_transport
 from bumble.transport.common import Transport
 
 from simulator.bonding import JUST_WORKS, by_passkey
+
+KEY_MISSING = "br-connection-key-missing"  # BlueZ 5.83, src/error.h
 
 
 class Adapter:
@@ -36,6 +39,7 @@ class Adapter:
         self.seen: dict[str, BLEDevice] = {}
         self.links: dict[str, Connection] = {}
         self.scanner: BaseBleakScanner | None = None
+        self.connecting = asyncio.Lock()  # a controller makes one connection at a time
         self._hci = hci
         self._address = address
         self._passkeys: dict[str, int] = {}
@@ -109,6 +113,8 @@ def bleak_errors() -> Iterator[None]:
     except ProtocolError as error:
         if error.error_namespace == "smp":
             raise BleakDBusError("org.bluez.Error.AuthenticationFailed", [str(error)]) from error
+        if error.error_code == HCI_ErrorCode.PIN_OR_KEY_MISSING_ERROR:
+            raise BleakDBusError("org.bluez.Error.Failed", [KEY_MISSING]) from error
         raise BleakError(str(error)) from error
     except BaseBumbleError as error:
         raise BleakError(str(error)) from error

@@ -14,13 +14,15 @@ Log = Callable[..., None]
 class Told(NamedTuple):
     """What a frame says beside its values: the device's time, a record number, who measured.
 
-    One with neither time nor number has no name of its own.
+    One with neither time nor number has no name of its own. `undated`: it comes from a memory and
+    nobody can tell of which day it is.
     """
 
     device_time: datetime | None = None
     number: int | None = None
     user: int | None = None
     failed: bool = False
+    undated: bool = False
 
     def facts(self) -> dict[str, Any]:
         """For the log."""

@@ -24,13 +24,14 @@ class Made(NamedTuple):
 
     A device whose frames have neither time nor number cannot name its readings: only the hub's
     sequence tells those apart. `day` is the patient's, of the script's clock, which is the truth;
-    none where the measurement failed.
+    none where the measurement failed, or where nobody can know it: such a reading is held.
     """
 
     device: str
     patient: str
     name: str
     day: str | None
+    has_failed: bool
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,12 @@ class Measured:
     @property
     def failed(self) -> int:
         """How many of them failed."""
-        return sum(one.day is None for one in self.made)
+        return sum(one.has_failed for one in self.made)
+
+    @property
+    def undated(self) -> int:
+        """How many must be held, as their day cannot be known."""
+        return sum(one.day is None and not one.has_failed for one in self.made)
 
     @property
     def names(self) -> frozenset[str]:
@@ -58,7 +64,7 @@ class Measured:
     def devices(self) -> Mapping[str, tuple[int, int]]:
         """How many each device made, and how many of them failed."""
         made = Counter(one.device for one in self.made)
-        failed = Counter(one.device for one in self.made if one.day is None)
+        failed = Counter(one.device for one in self.made if one.has_failed)
         return {name: (count, failed[name]) for name, count in made.items()}
 
     def days(self, patient: str) -> frozenset[str]:
@@ -76,7 +82,10 @@ class Days(NamedTuple):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a run. `for_another` counts readings that count for who did not measure them."""
+    """What came of a run. `for_another` counts readings that count for who did not measure them.
+
+    `held` are kept and not counted, as their day is not known; `undated` says how many must be.
+    """
 
     measured: int
     devices: Mapping[str, tuple[int, int]]
@@ -84,6 +93,8 @@ class Outcome:
     lost: int
     counted_twice: int
     for_another: int
+    held: int
+    undated: int
     gaps: int
     days: Mapping[str, Days]
     failed_measurements: int
@@ -100,7 +111,7 @@ class Outcome:
     def is_good(self) -> bool:
         """Nothing lost, doubled or another's, and just the days that the devices' log implies."""
         bad = self.lost + self.counted_twice + self.for_another + self.gaps + len(self.problems)
-        bad += sum(days.wrong for days in self.days.values())
+        bad += sum(days.wrong for days in self.days.values()) + abs(self.held - self.undated)
         is_proven = self.completeness == "complete" and self.history.violation is None
         return bad == 0 and self.measured > 0 and is_proven
 
@@ -116,6 +127,7 @@ class Outcome:
             "lost": self.lost,
             "counted_twice": self.counted_twice,
             "counted_for_another": self.for_another,
+            "held": self.held,
             "gaps": self.gaps,
             "patients": {
                 patient: {
@@ -146,6 +158,7 @@ class Outcome:
             ("lost", self.lost),
             ("counted twice", self.counted_twice),
             ("counted for another person", self.for_another),
+            ("held, as their day is unknown", f"{self.held} of {self.undated}"),
             ("gaps in the sequence", self.gaps),
             ("qualifying days", "of each patient, and what the devices' log implies"),
             *(
@@ -208,6 +221,8 @@ def compare(
         lost=len(names - stored) + max(0, -nameless),
         counted_twice=repeated + max(0, nameless),
         for_another=sum(owners.get(name, patient) != patient for patient, _, name in counted),
+        held=len({one["reading"] for found in calendars.values() for one in found["held"]}),
+        undated=measured.undated,
         gaps=len(verified["gaps"]),
         days={
             patient: _compare_days(found, measured.days(patient))
@@ -247,7 +262,8 @@ def _read(path: Path, script: Script) -> Iterator[tuple[str, Made]]:
                 device.name,
                 device.patient_of(event["user"]),
                 hashlib.sha256(naming).digest()[:16].hex() if is_named else "",
-                None if event["failed"] else at.date().isoformat(),
+                None if event["failed"] or event["undated"] else at.date().isoformat(),
+                event["failed"],
             ),
         )
 
