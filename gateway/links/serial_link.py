@@ -71,6 +71,7 @@ class PortLink:
         self._has_come = asyncio.Event()
         self._fault: LinkError | None = None
         self._has_spoken = False
+        self._has_asked = False
         self._is_over = False
         self._is_ended = False
         self._is_closed = False
@@ -123,12 +124,16 @@ class PortLink:
     async def receive(self) -> AsyncIterator[Chunk]:
         """Chunks until the device is unplugged; an empty one when it falls silent.
 
+        What the driver asks then has its own silence: a device that sleeps may be asked again.
+
         Raises LinkLost where it is unplugged before a byte came, and LinkFlooded.
         """
         while await self._wait():
             if not self._arrivals:
+                self._has_asked = False
                 yield Chunk(b"", read_moment(self._bench.clock).boottime_ms)
-                await self._has_come.wait()
+                if not self._has_asked:
+                    await self._has_come.wait()
                 continue
             data, moment = self._arrivals.popleft()
             self._waiting -= len(data)
@@ -143,6 +148,7 @@ class PortLink:
         """Send what the driver declared. Raises LinkError."""
         if not any(command.startswith(allowed) for allowed in self._commands if allowed):
             raise LinkError(self.name, "its driver may not write this")
+        self._has_asked = True
         left = memoryview(command)
         try:
             async with asyncio.timeout(WRITE_S):

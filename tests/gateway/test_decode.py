@@ -194,9 +194,9 @@ def test_a_word_may_name_no_characteristic_that_the_driver_does_not_know(call):
 
 def test_the_installed_drivers_are_listed(call):
     code, out, _ = call(drivers, "list", "--json")
-    listed = {driver["id"]: driver for driver in json.loads(out)}
-    cuff, wired = listed["sig-blood-pressure"], listed["contec-cms50"]
-    assert (code, cuff["writes"]) == (0, ["2A08", "2A2B"])
+    known = {driver["id"]: driver for driver in json.loads(out)}
+    assert (code, known["sig-blood-pressure"]["writes"]) == (0, ["2A08", "2A2B"])
+    wired = known["contec-cms50"]
     assert (wired["line"]["baud"], wired["commands"]) == (19200, [])
     assert "sig-blood-pressure" in call(drivers, "list")[1]
 
