@@ -49,10 +49,11 @@ class DecodeError(DriverError):
 
 
 class UnexpectedReply(DriverError):
-    """The device answered `got` where `asked` wants something else."""
+    """The device answered `got` where `asked` wants something else; empty: it fell silent."""
 
     def __init__(self, asked: str, got: bytes) -> None:
-        super().__init__(f"{asked} was answered by {len(got)} unexpected bytes")
+        answer = f"answered by {len(got)} unexpected bytes" if got else "not answered"
+        super().__init__(f"{asked} was {answer}")
         self.asked = asked
         self.got = got
 

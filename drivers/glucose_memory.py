@@ -27,6 +27,11 @@ class Place(NamedTuple):
     mark: int
     total: int | None
 
+    @staticmethod
+    def mark_of(frame: bytes) -> int:
+        """What tells the record in a 0x2A18 value from another of its number."""
+        return crc_hqx(frame[TIME], 0)
+
     @classmethod
     def parse(cls, bookmark: str) -> Self | None:
         """The place of an earlier session; None on first contact."""
@@ -99,7 +104,7 @@ class Records:
         of = glucose_measurement.read(frame)
         self._is_ascending &= of.sequence > self._last
         self._last = of.sequence
-        self._marks[of.sequence] = crc_hqx(frame[TIME], 0)
+        self._marks[of.sequence] = Place.mark_of(frame)
         if earlier := self._waiting.pop(of.sequence, None):
             yield glucose_measurement.decode(earlier)
         if of.has_context:
