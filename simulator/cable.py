@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import select
 import tty
 from collections.abc import Callable, Mapping
@@ -19,8 +20,9 @@ CHUNK = 4096
 class Cable:
     """Ends at `port`, a path that nothing else uses; plugged in it is there for a hub to open."""
 
-    def __init__(self, port: Path) -> None:
+    def __init__(self, port: Path, seed: int = 0) -> None:
         self.port = port
+        self._dice = random.Random(seed)  # noqa: S311  noise on a simulated line
         self._ends: tuple[int, ...] = ()
         self._hear: Callable[[bytes], None]
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -53,6 +55,12 @@ class Cable:
         with suppress(BlockingIOError):
             return os.write(self._ends[1], data)
         return 0
+
+    def noise(self, size: int) -> bytes:
+        """Send so many random bytes."""
+        sent = self._dice.randbytes(size)
+        self.write(sent)
+        return sent
 
     def heard(self) -> bytes:
         """What was written to it."""

@@ -11,9 +11,11 @@ from typing import NamedTuple
 from bumble.hci import Address
 
 from simulator.air import Air
+from simulator.cable import Cable
 from simulator.clock import ScriptClock
 from simulator.device import Device, Log
 from simulator.devices.cuff import ClocklessCuff, Cuff, SharedCuff
+from simulator.devices.dispenser import DispenserOnAir, DispenserOnCable
 from simulator.devices.glucose_meter import GlucoseMeter
 from simulator.devices.pulse_oximeter import PulseOximeter
 from simulator.devices.scale import Scale
@@ -22,17 +24,18 @@ from simulator.peripheral import Peripheral
 
 
 class Kind(NamedTuple):
-    """What makes the device, the id of the driver that reads it, whether a hub bonds with it."""
+    """What the device is, and the id of the driver that reads it."""
 
-    make: type[Peripheral]
+    make: type[Peripheral | DispenserOnCable]
     driver: str
-    bonds: bool = True
 
 
 KINDS: Mapping[str, Kind] = {
     "ua-651ble": Kind(Cuff, "sig-blood-pressure"),
     "shared-cuff": Kind(SharedCuff, "sig-blood-pressure"),
     "clockless": Kind(ClocklessCuff, "sig-blood-pressure"),
+    "dispenser": Kind(DispenserOnCable, "vitalpost-dispenser-serial"),
+    "dispenser-ble": Kind(DispenserOnAir, "vitalpost-dispenser-ble"),
     "glucose-meter": Kind(GlucoseMeter, "sig-glucose"),
     "pulse-oximeter": Kind(PulseOximeter, "sig-pulse-oximeter"),
     "scale": Kind(Scale, "sig-scale"),
@@ -91,7 +94,10 @@ def make(wanted: Wanted, place: Place, log: Log) -> Device:
     dice = random.Random(f"{place.seed} {wanted.name}")  # noqa: S311  names of a simulated device
     serial = wanted.serial or f"5{dice.randrange(10**9):09}"
     static = ":".join(["F0", *(f"{dice.randrange(256):02X}" for _ in range(5))])
-    return KINDS[wanted.kind].make(
+    made = KINDS[wanted.kind].make
+    if issubclass(made, Cable):
+        return made(place.folder / f"{wanted.name}.tty", place.clock, log, serial=serial)
+    return made(
         place.air,
         place.clock,
         log,
@@ -106,3 +112,9 @@ def identity(kind: str, serial: str) -> tuple[str, str, str]:
     """Maker, model and serial of such a device."""
     made = KINDS[kind].make
     return made.maker, made.model, serial
+
+
+def bonds(kind: str) -> bool:
+    """Whether a hub bonds with such a device."""
+    made = KINDS[kind].make
+    return issubclass(made, Peripheral) and made.bonds

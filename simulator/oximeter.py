@@ -15,7 +15,6 @@ from __future__ import annotations
 import asyncio
 import json
 import math
-import random
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +40,7 @@ class Oximeter(Cable):
         self.has_finger = True
         self.spo2 = 97
         self.pulse = 72
-        super().__init__(port)
-        self._dice = random.Random(seed)  # noqa: S311  noise on a simulated line
+        super().__init__(port, seed)
         self._sent = 0
 
     def frame(self) -> bytes:
@@ -60,12 +58,6 @@ class Oximeter(Cable):
     def beat(self, count: int = 1) -> bytes:
         """Send so many frames at once; returns them."""
         sent = b"".join(self.frame() for _ in range(count))
-        self.write(sent)
-        return sent
-
-    def noise(self, size: int) -> bytes:
-        """Send so many random bytes."""
-        sent = self._dice.randbytes(size)
         self.write(sent)
         return sent
 

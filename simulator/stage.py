@@ -19,7 +19,7 @@ from typing import Any, Self
 
 from simulator import history, journals
 from simulator.clock import ScriptClock
-from simulator.kinds import KINDS, Wanted, identity
+from simulator.kinds import KINDS, Wanted, bonds, identity
 from simulator.processes import Home, Program, program, run
 from simulator.proxy import CountingProxy
 from simulator.script import Device, Script
@@ -228,13 +228,12 @@ class Stage:
 
 def describe(device: Device, where: Mapping[str, str]) -> str:
     """The device in the hub's settings."""
-    kind = KINDS[device.kind]
     maker, model, serial = identity(device.kind, device.serial)
     said = DEVICE_TOML.format(
-        name=device.name, driver=kind.driver, maker=maker, model=model, serial=serial
+        name=device.name, driver=KINDS[device.kind].driver, maker=maker, model=model, serial=serial
     )
     said += "".join(f'{key} = "{value}"\n' for key, value in where.items())
-    return said + ("bond = true\n" if kind.bonds else "")
+    return said + ("bond = true\n" if bonds(device.kind) else "")
 
 
 def write_broker_files(folder: Path, keys: Path, port: int) -> None:

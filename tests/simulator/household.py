@@ -13,7 +13,7 @@ from gateway.sessions import Sessions
 from gateway.setup import SetupWindow
 from simulator.air import Air
 from simulator.clock import ScriptClock
-from simulator.kinds import KINDS, Place, Wanted, identity, make
+from simulator.kinds import KINDS, Place, Wanted, bonds, identity, make
 from simulator.radio import VirtualRadio
 from tests.fakes.hub_storage import HubStorage
 from uplink.records import EventRecord, ReadingRecord
@@ -61,7 +61,7 @@ class Household:
             where.get("address", ""),
             identity(wanted.kind, device.serial),
             self._drivers[kind.driver],
-            kind.bonds,
+            bonds(wanted.kind),
             socket=Socket(port=where["port"]) if "port" in where else None,
             **facts,
         )

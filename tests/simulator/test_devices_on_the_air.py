@@ -4,6 +4,8 @@ from decimal import Decimal
 
 import pytest
 
+from simulator.devices.dispenser import FROM_DEVICE
+from simulator.dispenser import DISPENSED, JAMMED, OPENED
 from tests.simulator.household import Household
 from uplink.records import EventRecord
 
@@ -40,6 +42,24 @@ async def test_the_devices_of_a_home_are_read_by_one_hub(home):
     assert warm.observations[0].value == Decimal("36.84")
     for name in ("cuff", "scale", "thermometer"):
         assert home.logged(name, "confirmed") == home.logged(name, "measured")
+
+
+async def test_a_dispenser_tells_what_happened_on_a_cable_and_on_the_air(home):
+    wired = await home.add("wired=dispenser")
+    aired = await home.add("aired=dispenser-ble")
+    home.start_hub()
+    for device in (wired, aired):
+        await device.obey("measure", {"kind": DISPENSED, "compartment": 4, "doses": 2})
+        await device.obey("measure", {"kind": JAMMED, "compartment": 5})
+        await device.obey("measure", {"kind": OPENED})
+    await home.delivered(wired, aired)
+    for name, source in (("wired", "rx"), ("aired", FROM_DEVICE)):
+        readings = await home.readings(source)
+        told = home.logged(name, "measured")
+        assert [reading.raw[0][1].hex() for reading in readings] == told
+        assert home.logged(name, "confirmed") == told
+        assert [reading.status for reading in readings] == [("dispensed",), ("opened",)]
+    assert [event.facts["what"] for event in await home.events("device-event")] == ["jammed"] * 2
 
 
 async def test_an_oximeter_whose_clock_was_never_set_has_a_time_once_the_hub_has_set_it(home):
