@@ -59,9 +59,11 @@ class VirtualRadio:
         return found.address.upper()
 
     async def ties(self, found: BLEDevice) -> tuple[bool, bool, bool]:
-        """Paired and bonded are one here; connected, where this hub's link is up."""
+        """Paired and bonded are one here, and not said of a link that is not encrypted."""
+        link = self._adapter.links.get(found.address)
         is_bonded = await self._adapter.is_bonded(found.address)
-        return is_bonded, is_bonded, found.address in self._adapter.links
+        is_bonded = is_bonded and (link is None or bool(link.is_encrypted))
+        return is_bonded, is_bonded, link is not None
 
     async def watch(self) -> None:
         """Wait for ever: a home that goes is noticed by its silence."""

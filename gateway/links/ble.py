@@ -10,6 +10,7 @@ import structlog
 from bleak import BleakScanner
 from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData
+from bleak.exc import BleakError
 
 from drivers.errors import LinkError, RadioBusy
 from gateway.clock import read_moment
@@ -56,8 +57,14 @@ class Central:
                 await self._station.radio.stop()
 
     async def sightings(self) -> list[Sighting]:
-        """What was heard in the last five minutes, enrolled or not, the newest first."""
-        return await self._sightings.list()
+        """What was heard in the last five minutes, enrolled or not, the newest first.
+
+        Raises LinkError while the radio is away.
+        """
+        try:
+            return await self._sightings.list()
+        except STACK_ERRORS as error:
+            raise LinkError("the radio", "it is away") from error
 
     def adopt(self, sessions: Sessions) -> None:
         """From here on hold sessions with this device too, from its next advertisement on."""
@@ -79,8 +86,8 @@ class Central:
         """Remove the bond with a device that is released. Raises LinkError."""
         try:
             await self._station.radio.forget(address.upper())
-        except (*STACK_ERRORS, TimeoutError) as error:
-            raise LinkError("the device", "the hub could not forget its bond") from error
+        except STACK_ERRORS as error:
+            raise LinkError("the radio", "it could not forget the device's bond") from error
 
     async def _scan(self) -> None:
         is_told = False
@@ -95,10 +102,8 @@ class Central:
                             log.info("radio-back")
                         is_told, delay_s = False, FIRST_DELAY_S
                         self.settled.set()
-                        await self._wait_for_silence()
-            except (*STACK_ERRORS, TimeoutError) as error:
-                for link in self._links.values():
-                    link.end()
+                        await self._listen()
+            except STACK_ERRORS as error:
                 if not is_told:
                     hint = "Check that the adapter is plugged in and switched on, and bluetoothd."
                     log.warning("radio-away", error=type(error).__name__, hint=hint)
@@ -122,15 +127,24 @@ class Central:
                 async with asyncio.timeout(SCANNER_S):
                     await scanner.stop()
 
-    async def _wait_for_silence(self) -> None:
+    async def _listen(self) -> None:
+        """Return after a silence. Raises BleakError when the radio has gone."""
         loop = asyncio.get_running_loop()
         self._heard_at = loop.time()
         left_s = SILENCE_S
         while left_s > 0:
             with suppress(TimeoutError):
                 async with asyncio.timeout(left_s):
-                    await self._station.radio.watch()
+                    await self._watch()
             left_s = self._heard_at + SILENCE_S - loop.time()
+
+    async def _watch(self) -> None:
+        try:
+            await self._station.radio.watch()
+        except BleakError:
+            for link in self._links.values():
+                link.end()  # bleak does not notice that bluetoothd is another one
+            raise
 
     def _on_sight(self, found: BLEDevice, advertised: AdvertisementData) -> None:
         self._heard_at = asyncio.get_running_loop().time()

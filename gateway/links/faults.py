@@ -38,6 +38,11 @@ PAIRING_ERRORS = {  # org.bluez.Device1, Pair
     "org.bluez.Error.AuthenticationRejected",
     "org.bluez.Error.AuthenticationTimeout",
 }
+GONE = {  # BlueZ src/gatt-client.c: before it tells of the drop it fails what is asked in words
+    "org.bluez.Error.NotConnected",
+    "org.freedesktop.DBus.Error.UnknownObject",
+    "Not connected",
+}
 IN_PROGRESS = "org.bluez.Error.InProgress"
 # BlueZ src/error.h: what Connect answers where the link came up and went before it could be used
 KEY_MISSING = "br-connection-key-missing"  # since 5.83; before it that was a canceled one as well
@@ -60,7 +65,8 @@ def translated(device: str, client: BleakClient, limit_s: float) -> Iterator[Non
             raise PairingRefused(device, error.dbus_error_details or error.dbus_error) from error
         if error.dbus_error == IN_PROGRESS:
             raise RadioBusy(device) from error
-        if client.is_connected:
+        is_gone = error.dbus_error in GONE or error.dbus_error_details in GONE
+        if client.is_connected and not is_gone:
             raise LinkError(device, f"refused with {error.dbus_error}") from error
         raise LinkLost(device) from error
     except STACK_ERRORS as error:

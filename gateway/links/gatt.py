@@ -17,9 +17,10 @@ from bleak.uuids import normalize_uuid_str
 
 from drivers.errors import LinkError, LinkLost, PairingRefused
 from drivers.spi import Frame
-from gateway.clock import Clock, Moment, read_moment, site_time
+from gateway.clock import Clock, read_moment, site_time
 from gateway.devices import Device
 from gateway.links import Exchange
+from gateway.links.arrivals import LONGEST_QUEUE, Arrival, Arrivals
 from gateway.links.bonds import Bonds
 from gateway.links.faults import STACK_ERRORS, translated
 from gateway.links.radio import BONDED, OPEN, Radio, Ties
@@ -28,7 +29,6 @@ from gateway.setup import SetupWindow
 CONNECT_S = 30.0
 OPERATION_S = 10.0
 DISCONNECT_S = 12.0  # BlueZ takes about 2 s, and bleak gives up after 10
-LONGEST_QUEUE = 10_000
 
 T = TypeVar("T")
 
@@ -41,13 +41,8 @@ class Station(NamedTuple):
     site_zone: tzinfo
     quiet_s: float
     setup: SetupWindow
-
-
-class Arrival(NamedTuple):
-    """A frame, and when it came."""
-
-    frame: Frame
-    moment: Moment
+    connect_s: float = CONNECT_S
+    operation_s: float = OPERATION_S
 
 
 class BleLink:
@@ -67,16 +62,16 @@ class BleLink:
         self._client = BleakClient(
             found,
             self._on_disconnected,
-            timeout=CONNECT_S,
+            timeout=station.connect_s,
             pair=device.is_bonded and station.setup.is_open,
             backend=station.radio.client_backend,
             **station.radio.client_args,
         )
         self._lock = asyncio.Lock()
         self._is_closed = False
-        self._arrivals: asyncio.Queue[Arrival | None] = asyncio.Queue()
+        self._arrivals = Arrivals()
         self._exchanges: dict[str, Exchange] = {}
-        self._is_overfull = False
+        self._starting: list[asyncio.Task[None]] = []
         self._ending: asyncio.Task[None] | None = None
         self._bonds = Bonds(device, name, station.setup, station.clock)
         self._expecting = ExitStack()
@@ -130,10 +125,15 @@ class BleLink:
         )
 
     async def write(self, characteristic: str, value: bytes) -> None:
-        """Write with response what the driver declared. Raises LinkError."""
+        """Write with response what the driver declared. Raises LinkError.
+
+        After what was subscribed to before: an answer must find somebody who listens.
+        """
         if characteristic not in self._device.driver.info.writes:
             raise LinkError(self._device.name, f"its driver may not write {characteristic}")
         found = self._demand(characteristic)
+        if self._starting:
+            await asyncio.wait(self._starting)
         await self._operate(
             characteristic, lambda: self._client.write_gatt_char(found, value, response=True)
         )
@@ -145,6 +145,7 @@ class BleLink:
         """
         starting = asyncio.create_task(self._start(characteristics))
         starting.add_done_callback(lambda done: done.cancelled() or done.exception())
+        self._starting.append(starting)
         return self._frames(starting)
 
     async def _start(self, characteristics: Iterable[str]) -> None:
@@ -155,10 +156,10 @@ class BleLink:
 
     async def _frames(self, starting: Awaitable[None]) -> AsyncIterator[Frame]:
         await starting
-        while arrival := await self._wait():
+        while arrival := await self._arrivals.take(self._station.quiet_s):
             self._note(arrival.frame.source, Exchange(arrival.moment, arrival.moment))
             yield arrival.frame
-        if self._is_overfull:
+        if self._arrivals.is_overfull:
             raise LinkError(self._device.name, f"{LONGEST_QUEUE} frames came before one was stored")
 
     def heard_ms(self, characteristic: str) -> int:
@@ -170,7 +171,7 @@ class BleLink:
         return site_time(self._station.clock, self._station.site_zone)
 
     async def _connect(self) -> None:
-        device, limit_s = self._device, CONNECT_S
+        device, limit_s = self._device, self._station.connect_s
         with translated(device.name, self._client, limit_s):
             before = await self._ties()
         self._bonds.look(before)
@@ -217,8 +218,9 @@ class BleLink:
                 raise LinkLost(self._device.name)
             asked = read_moment(self._station.clock)
             try:
-                with translated(self._device.name, self._client, OPERATION_S):
-                    async with asyncio.timeout(OPERATION_S):
+                limit_s = self._station.operation_s
+                with translated(self._device.name, self._client, limit_s):
+                    async with asyncio.timeout(limit_s):
                         answer = await operation()
                     if self._device.is_awaited and self.security < BONDED:
                         await self._look_again()
@@ -237,27 +239,16 @@ class BleLink:
         self._exchanges.pop(characteristic, None)  # the newest stands last
         self._exchanges[characteristic] = exchange
 
-    async def _wait(self) -> Arrival | None:
-        try:
-            async with asyncio.timeout(self._station.quiet_s):
-                return await self._arrivals.get()
-        except TimeoutError:
-            return None
-
     def _on_frame(self, source: str, _: BleakGATTCharacteristic, data: bytearray) -> None:
-        if self._is_overfull:
-            return
-        if self._arrivals.qsize() >= LONGEST_QUEUE:
-            # What the device has not had confirmed it sends again on the next connection.
-            self._is_overfull = True
-            self.end()
-            return
         frame = Frame(source, bytes(data))
-        self._arrivals.put_nowait(Arrival(frame, read_moment(self._station.clock)))
+        self._arrivals.put(Arrival(frame, read_moment(self._station.clock)))
+        if self._arrivals.is_overfull and not self._ending:
+            # What the device has not had confirmed it sends again on the next connection.
+            self.end()
 
     def _on_disconnected(self, _: BleakClient) -> None:
         self._is_closed = True
-        self._arrivals.put_nowait(None)
+        self._arrivals.end()
 
     async def _disconnect(self) -> None:
         with suppress(*STACK_ERRORS):

@@ -58,21 +58,30 @@ class Sightings:
             del self._seen[next(iter(self._seen))]
 
     async def list(self) -> list[Sighting]:
-        """The newest first. Raises what the radio raises."""
+        """The newest first, each device once. Raises what the radio raises."""
         oldest_ms = read_moment(self._clock).boottime_ms - KEPT_MS
         self._seen = {key: seen for key, seen in self._seen.items() if _is_new(seen, oldest_ms)}
-        return [
-            Sighting(
-                address,
-                advertised.local_name or found.name or "",
-                advertised.rssi,
-                tuple(advertised.service_uuids),
-                tuple(advertised.manufacturer_data),
-                at,
-                Ties(*await self._radio.ties(found)),
-            )
-            for address, (found, advertised, at) in reversed(list(self._seen.items()))
-        ]
+        listed: dict[str, Sighting] = {}
+        for seen in reversed(list(self._seen.values())):
+            # As it is known by now: a bond may have shown the address behind a rotating one.
+            address = self._radio.address(seen.found)
+            if address not in listed:
+                ties = Ties(*await self._radio.ties(seen.found))
+                listed[address] = _describe(address, seen, ties)
+        return list(listed.values())
+
+
+def _describe(address: str, seen: Seen, ties: Ties) -> Sighting:
+    found, advertised, at = seen
+    return Sighting(
+        address=address,
+        name=advertised.local_name or found.name or "",
+        rssi=advertised.rssi,
+        services=tuple(advertised.service_uuids),
+        makers=tuple(advertised.manufacturer_data),
+        at=at,
+        ties=ties,
+    )
 
 
 def _is_new(seen: Seen, oldest_ms: int) -> bool:

@@ -10,8 +10,9 @@ from structlog.testing import capture_logs
 from drivers.blood_pressure import BloodPressure
 from drivers.errors import LinkError, LinkLost, PairingRefused
 from gateway.devices import Device
+from gateway.links.arrivals import LONGEST_QUEUE
 from gateway.links.ble import Central
-from gateway.links.gatt import LONGEST_QUEUE, BleLink, Station
+from gateway.links.gatt import BleLink, Station
 from gateway.sessions import Sessions
 from gateway.setup import SetupWindow
 from simulator.air import Air

@@ -8,6 +8,9 @@ from tests.fakes.hand_clock import HandClock
 class Air:
     """A radio that holds one bond."""
 
+    def address(self, found):
+        return found.address
+
     async def ties(self, found):
         return (found.address == "F0",) * 2 + (False,)
 

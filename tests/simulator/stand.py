@@ -94,11 +94,6 @@ class Hub:
         await client.connect()
         return client
 
-    def security(self, client):
-        """As the gateway counts it: 0 for an open link, 2 for one that a bond encrypts."""
-        link = self.radio._adapter.links.get(client.address)
-        return 2 if link and link.is_encrypted else 0
-
     async def set_clock(self, client, at):
         await client.write_gatt_char("2A08", pack_time(at), response=True)
 
