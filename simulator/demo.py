@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from simulator import history, journals, report
+from simulator.kinds import is_wired
 from simulator.processes import Program
 from simulator.script import Captured, Event, Fault, Measure, Script
 from simulator.stage import DELIVERY_TIMEOUT_S, HUB, Say, Stage
@@ -51,8 +52,14 @@ class Demo:
         return await self._compare(measured, time.monotonic() - started)
 
     async def _end_in_order(self) -> None:
-        """Stop the hub; started once more, it hands over how its last epoch ended."""
+        """Stop the hub; started once more, it hands over how its last epoch ended.
+
+        Cables are pulled before: what it found on them would begin another epoch.
+        """
         await self.stage.hub.stop()
+        for device in self.script.devices:
+            if is_wired(device.kind):
+                await self.stage.home.ask("plug", device=device.name, value=False)
         await self.stage.hub.start()
         deadline = time.monotonic() + ARRIVAL_TIMEOUT_S
         while time.monotonic() < deadline and (await self._ask_hub())["state"] != "complete":
@@ -158,6 +165,10 @@ class Demo:
                     await stage.home.ask("resend", device=device, count=1)
                 await stage.hub.start()
                 await stage.delivered()
+            case "clear-memory":
+                await stage.home.ask("clear", device=device)
+            case "change-battery":
+                await stage.home.ask("reset-clock", device=device)
             case "send-history-again":
                 await stage.home.ask("resend", device=device, count=fault.count)
                 await stage.delivered()

@@ -18,7 +18,7 @@ from simulator.device import Told
 from simulator.peripheral import Peripheral, Visit
 
 MEMORY_SIZE = 30  # assumed; a capture of a UA-651BLE holds 30 records
-LINGER_S = 0.05  # assumed: from the last confirmation to the device's own disconnection
+LINGER_S = 0.2  # assumed: from the last confirmation to the device's own disconnection
 CLOSE = timedelta(minutes=1)  # a measurement lasts about as long
 
 

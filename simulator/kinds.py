@@ -114,6 +114,11 @@ def identity(kind: str, serial: str) -> tuple[str, str, str]:
     return made.maker, made.model, serial
 
 
+def is_wired(kind: str) -> bool:
+    """Whether it is on a cable."""
+    return issubclass(KINDS[kind].make, Cable)
+
+
 def bonds(kind: str) -> bool:
     """Whether a hub bonds with such a device."""
     made = KINDS[kind].make

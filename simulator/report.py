@@ -79,6 +79,12 @@ class Days(NamedTuple):
     expected: int
     wrong: int
 
+    @property
+    def sentence(self) -> str:
+        """For a report."""
+        wrong = f", {self.wrong} DIFFER" if self.wrong else ""
+        return f"{self.counted} (the devices' log implies {self.expected}{wrong})"
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -158,11 +164,13 @@ class Outcome:
             ("lost", self.lost),
             ("counted twice", self.counted_twice),
             ("counted for another person", self.for_another),
-            ("held, as their day is unknown", f"{self.held} of {self.undated}"),
+            (
+                "held, as their day is unknown",
+                f"{self.held} (the devices' log implies {self.undated})",
+            ),
             ("gaps in the sequence", self.gaps),
-            ("qualifying days", "of each patient, and what the devices' log implies"),
             *(
-                (f"  {patient}", f"{days.counted} of {days.expected}, {days.wrong} wrong")
+                (f"qualifying days, {patient}", days.sentence)
                 for patient, days in self.days.items()
             ),
             ("killed with -9", ", ".join(self.killed)),

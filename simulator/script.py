@@ -43,14 +43,14 @@ class Device(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Measure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A habit: measured at this wall time on these days. `failed` gives a failed measurement.
 
-    Values stray by up to `spread`; without one every day gives the same. Without a device it is the
-    first one.
+    Values stray by up to `spread`; without one every day gives the same. `facts` stray never: who
+    it was, or after which meal. Without a device it is the first one.
     """
 
     at: str
     days: list[int]
     device: str = ""
-    user: int = 0
+    facts: dict[str, int] = {}
     values: dict[str, int] = {}
     spread: int = 0
     failed: bool = False
@@ -76,6 +76,8 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         "kill-backend",
         "kill-broker",
         "send-history-again",
+        "clear-memory",
+        "change-battery",
     ]
     day: int
     at: str
@@ -139,9 +141,7 @@ class Script(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                     name: value + dice.randint(-habit.spread, habit.spread)
                     for name, value in habit.values.items()
                 }
-                if habit.user:
-                    values["user"] = habit.user
-                events.append(Event(self.instant(day, habit.at), habit, values))
+                events.append(Event(self.instant(day, habit.at), habit, values | habit.facts))
         return iter(
             sorted(events, key=lambda e: (e.when.astimezone(UTC), not isinstance(e.what, Fault)))
         )

@@ -59,6 +59,7 @@ class GlucoseMeter(Peripheral):
     def __init__(self, *home: Any, **facts: Any) -> None:
         self.memory: list[Record] = []
         self._next = 1
+        self._is_reporting = False
         super().__init__(*home, **facts)
 
     def measure(self, values: Values) -> Record:
@@ -111,6 +112,7 @@ class GlucoseMeter(Peripheral):
         return any(record.is_news for record in self.memory)
 
     def _leave(self, _visit: Visit) -> None:
+        self._is_reporting = False
         if not self._has_news():
             self._off_at_ns = None
 
@@ -123,11 +125,11 @@ class GlucoseMeter(Peripheral):
             raise ValueError("a request has two bytes at least")
         if not {MEASUREMENT, record_access.UUID} <= visit.subscribed:
             raise Refused(record_access.NOT_SUBSCRIBED)
-        running = visit.works.get("procedure")
-        if running and not running.done():
-            if request[0] != Op.ABORT:
-                raise Refused(record_access.IN_PROGRESS)
-            running.cancel()
+        if self._is_reporting and request[0] != Op.ABORT:
+            raise Refused(record_access.IN_PROGRESS)
+        if self._is_reporting:
+            visit.works["procedure"].cancel()
+        self._is_reporting = True
         visit.start("procedure", self._carry_out(visit, request))
 
     async def _carry_out(self, visit: Visit, request: bytes) -> None:
@@ -138,10 +140,11 @@ class GlucoseMeter(Peripheral):
             await self.send(visit, MEASUREMENT, record.frame)
             if record.context and CONTEXT in visit.subscribed:
                 await self.send(visit, CONTEXT, record.context)
-        await self.send(visit, record_access.UUID, done.response)
         for record in self.memory:
             record.is_news = record.is_news and record.number not in chosen
         self.memory = [each for each in self.memory if each.number not in set(done.delete)]
+        self._is_reporting = False  # who has the answer may ask again at once
+        await self.send(visit, record_access.UUID, done.response)
         self._note()
 
     def _tell(self, record: Record) -> Told:
