@@ -83,7 +83,7 @@ class Days(NamedTuple):
     def sentence(self) -> str:
         """For a report."""
         wrong = f", {self.wrong} DIFFER" if self.wrong else ""
-        return f"{self.counted} (the devices' log implies {self.expected}{wrong})"
+        return _tell_implied(self.counted, self.expected) + wrong
 
 
 @dataclass(frozen=True)
@@ -198,7 +198,9 @@ def read_log(path: Path, script: Script) -> Measured:
     """Read what the devices say they measured."""
     made = [one for event, one in _read(path, script) if event == "measured"]
     named = {one.name: one for one in made if one.name}
-    return Measured([*named.values(), *(one for one in made if not one.name)])
+    order = [device.name for device in script.devices]
+    once = [*named.values(), *(one for one in made if not one.name)]
+    return Measured(sorted(once, key=lambda one: order.index(one.device)))
 
 
 def compare(
@@ -278,3 +280,7 @@ def _read(path: Path, script: Script) -> Iterator[tuple[str, Made]]:
 
 def _tell(made: int, failed: int) -> str:
     return f"{made}, {failed} failed" if failed else str(made)
+
+
+def _tell_implied(found: int, implied: int) -> str:
+    return f"{found} (the devices' log implies {implied})"
