@@ -53,27 +53,28 @@ async def listen(
         yield fact
     async for level in device_information.read_battery(link):
         yield level
+    async for item in hear_all(link, frames, ear, asked):
+        yield item
+
+
+async def hear_all(
+    link: GattLink, frames: AsyncIterator[Frame], ear: Ear, asked: bytes = b""
+) -> AsyncIterator[Item]:
+    """What the ear makes of the device's memory and of what it sends then, until it leaves."""
     fault: LinkError | None = None
     try:
-        async for item in _hear_all(link, frames, ear, asked):
-            yield item
+        if asked and link.offers(CONTROL_POINT):
+            async for item in _fetch(link, frames, ear, asked):
+                yield item
+        async for frame in frames:
+            for item in _hear(link, ear, frame):
+                yield item
     except LinkError as error:
         fault = error
     for item in ear.end():
         yield item
     if fault:
         raise fault
-
-
-async def _hear_all(
-    link: GattLink, frames: AsyncIterator[Frame], ear: Ear, asked: bytes
-) -> AsyncIterator[Item]:
-    if asked and link.offers(CONTROL_POINT):
-        async for item in _fetch(link, frames, ear, asked):
-            yield item
-    async for frame in frames:
-        for item in _hear(link, ear, frame):
-            yield item
 
 
 async def _fetch(

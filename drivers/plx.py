@@ -5,12 +5,24 @@ Source: GATT Specification Supplement; Pulse Oximeter Service 1.0.1; IEEE 11073-
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
 from drivers.errors import DecodeError
+from drivers.plx_status import (
+    DEMONSTRATION,
+    INVALID,
+    MEASUREMENT_STATUS,
+    OFF_DEVICE,
+    OFF_USER,
+    SENSOR_STATUS,
+    STORED,
+    TESTING,
+    UNAVAILABLE,
+    names_of,
+)
 from drivers.quirks import origin_of
 from drivers.reader import Reader, Special
 from drivers.specials import tell_apart
@@ -32,42 +44,6 @@ AMPLITUDE = Metric.MDC_PULS_OXIM_PERF_REL
 UNITS = {SPO2: Unit.PERCENT, PULSE: Unit.PER_MINUTE, AMPLITUDE: Unit.PERCENT}
 DEFAULT_DATE = datetime(2017, 1, 1).date()  # noqa: DTZ001  the device states no zone
 
-STORED, DEMONSTRATION, TESTING = "data_from_storage", "demonstration_data", "testing_data"
-UNAVAILABLE, INVALID = "measurement_unavailable", "invalid_measurement"
-OFF_USER, OFF_DEVICE = "sensor_unconnected_to_user", "sensor_disconnected"
-MEASUREMENT_STATUS = (
-    *(f"measurement_status_bit_{bit}" for bit in range(5)),
-    "measurement_ongoing",
-    "early_estimate",
-    "validated_data",
-    "fully_qualified_data",
-    STORED,
-    DEMONSTRATION,
-    TESTING,
-    "calibration_ongoing",
-    UNAVAILABLE,
-    "questionable_measurement",
-    INVALID,
-)
-SENSOR_STATUS = (
-    "extended_display_update",
-    "equipment_malfunction",
-    "signal_processing_irregularity",
-    "inadequate_signal",
-    "poor_signal",
-    "low_perfusion",
-    "erratic_signal",
-    "nonpulsatile_signal",
-    "questionable_pulse",
-    "signal_analysis_ongoing",
-    "sensor_interference",
-    OFF_USER,
-    "unknown_sensor",
-    "sensor_displaced",
-    "sensor_malfunction",
-    OFF_DEVICE,
-    *(f"sensor_status_bit_{bit}" for bit in range(16, 24)),
-)
 NO_PATIENT = {DEMONSTRATION: "demonstration-data", TESTING: "testing-data"}
 NO_VALUE = {DEMONSTRATION, TESTING, UNAVAILABLE, INVALID, OFF_USER, OFF_DEVICE}
 
@@ -96,8 +72,8 @@ def decode_spot_check(frame: bytes, name: str = "") -> Reading | DeviceEvent:
     flags = reader.uint(1)
     sent: dict[int, Decimal | Special] = {SPO2: reader.sfloat(), PULSE: reader.sfloat()}
     shown = reader.date_time() if flags & 0x01 else None
-    status = set(_names(MEASUREMENT_STATUS, reader.uint(2))) if flags & 0x02 else set()
-    sensor = tuple(_names(SENSOR_STATUS, reader.uint(3))) if flags & 0x04 else ()
+    status = set(names_of(MEASUREMENT_STATUS, reader.uint(2))) if flags & 0x02 else set()
+    sensor = tuple(names_of(SENSOR_STATUS, reader.uint(3))) if flags & 0x04 else ()
     if flags & 0x08:
         sent[AMPLITUDE] = reader.sfloat()
     reader.end()
@@ -145,7 +121,7 @@ def _read_sample(reader: Reader, data: bytes) -> Sample:
     if flags & 0x10:
         sent[AMPLITUDE] = reader.sfloat()
     numbers = tell_apart(sent).numbers
-    names = {*_names(MEASUREMENT_STATUS, status), *_names(SENSOR_STATUS, sensor)}
+    names = {*names_of(MEASUREMENT_STATUS, status), *names_of(SENSOR_STATUS, sensor)}
     if STORED in names:
         raise DecodeError("a stream from the memory, without a time", data, begin)
     if names & NO_VALUE:
@@ -159,7 +135,3 @@ def _read_sample(reader: Reader, data: bytes) -> Sample:
     }
     values = tuple(numbers.get(metric) for metric in UNITS)
     return Sample(data[begin : reader.at], values, attributes)
-
-
-def _names(of: Sequence[str], bits: int) -> Iterator[str]:
-    return (name for bit, name in enumerate(of) if bits >> bit & 1)

@@ -28,6 +28,8 @@ class Opcode(IntEnum):
     REPORT_NUMBER_OF_RECORDS = 4
     NUMBER_OF_RECORDS = 5
     RESPONSE = 6
+    COMBINED_REPORT = 7
+    COMBINED_RESPONSE = 8
 
 
 class Operator(IntEnum):
@@ -124,6 +126,10 @@ def decode(frame: bytes) -> Answer:
             size = len(frame) - 2
             count = reader.uint(size if size in COUNT_SIZES else COUNT_SIZES[0])
             answer = Answer(Opcode.REPORT_NUMBER_OF_RECORDS, Outcome.SUCCESS, count)
+        case Opcode.COMBINED_RESPONSE:  # records have come, and this is how many
+            size = len(frame) - 2
+            count = reader.uint(size if size in COUNT_SIZES else COUNT_SIZES[0])
+            answer = Answer(Opcode.COMBINED_REPORT, Outcome.SUCCESS, count)
         case Opcode.RESPONSE:
             answer = Answer(reader.uint(1), reader.uint(1))
         case _:

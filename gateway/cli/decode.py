@@ -6,30 +6,14 @@ import argparse
 import json
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from enum import IntEnum
-from typing import Any
 
-from drivers import device_clock, device_information, record_access
-from drivers.errors import DecodeError, DriverError
-from drivers.metrics import name_of
+from drivers import device_clock, device_information
+from drivers.errors import DriverError
 from drivers.replay import replay
-from drivers.spi import (
-    RX,
-    Battery,
-    Bookmark,
-    ClockRead,
-    ClockSet,
-    DeviceEvent,
-    DeviceInformation,
-    Driver,
-    Frame,
-    Item,
-    Reading,
-    Series,
-    Undecodable,
-)
+from drivers.spi import RX, Driver, Frame, Item, Undecodable
+from gateway.cli.decoded import as_facts, tell_answers
 from gateway.registry import load_drivers
 
 NEXT_STEP = "Check that the frame is whole, and that driver and --name are those of the device."
@@ -84,8 +68,8 @@ def run(args: argparse.Namespace) -> int:
         if isinstance(item, Undecodable):
             print(f"{item.error}. {NEXT_STEP}", file=sys.stderr)
             code = 1
-        print(json.dumps(_facts(driver, item)))
-    for answer in _answers(frames):
+        print(json.dumps(as_facts(driver, item)))
+    for answer in tell_answers(frames):
         print(json.dumps(answer))
     return code
 
@@ -97,28 +81,6 @@ def _play(driver: Driver, name: str, frames: Sequence[Frame]) -> list[Item]:
         for item in replay(driver, name, frames):
             items.append(item)  # noqa: PERF402  what came before the end is wanted
     return items
-
-
-def _answers(frames: Sequence[Frame]) -> Iterator[dict[str, Any]]:
-    """What a device says at its record access control point, which is no item."""
-    for source, data in frames:
-        if source == record_access.CONTROL_POINT:
-            with suppress(DecodeError):
-                request, outcome, records = record_access.decode(data)
-                yield {
-                    "record_access": {
-                        "request": _word(record_access.Opcode, request),
-                        "outcome": _word(record_access.Outcome, outcome),
-                        "records": records,
-                    }
-                }
-
-
-def _word(names: type[IntEnum], value: int) -> str | int:
-    try:
-        return names(value).name.lower()
-    except ValueError:
-        return value
 
 
 def _understand(
@@ -179,83 +141,3 @@ def _bytes(word: str, number: int) -> bytes:
     if len(digits) % 2:
         raise UsageError(f"frame {number}: {len(digits)} hex digits. A byte is two: complete it.")
     return bytes.fromhex(digits)
-
-
-def _facts(driver: Driver, item: Item) -> dict[str, Any]:
-    match item:
-        case Reading():
-            return {"driver": driver.info.id, **_reading(item)}
-        case Series():
-            return {"driver": driver.info.id, **_series(item)}
-        case DeviceEvent():
-            return {"driver": driver.info.id, **_event(item)}
-        case Undecodable(error):
-            return {
-                "error": {
-                    "kind": type(error).__name__,
-                    "what": error.what,
-                    "at": error.at,
-                    "frame": error.frame.hex(),
-                }
-            }
-        case _:
-            return _say(item)
-
-
-def _say(item: ClockRead | ClockSet | Battery | Bookmark | DeviceInformation) -> dict[str, Any]:
-    match item:
-        case ClockRead(time) | ClockSet(time):
-            return {"clock": time.isoformat() if time else None}
-        case Battery(percent):
-            return {"battery": percent}
-        case Bookmark(value):
-            return {"bookmark": value}
-        case DeviceInformation():
-            names = ("maker", "model", "serial", "firmware")
-            return {"device_information": {name: getattr(item, name) for name in names}}
-
-
-def _event(event: DeviceEvent) -> dict[str, Any]:
-    return {
-        "event": event.name,
-        "device_time": event.device_time.isoformat() if event.device_time else None,
-        "facts": dict(event.facts),
-        "raw": [frame.data.hex() for frame in event.raw],
-    }
-
-
-def _reading(reading: Reading) -> dict[str, Any]:
-    return {
-        "observations": [
-            {"metric": name_of(seen.metric), "value": format(seen.value, "f"), "unit": seen.unit}
-            for seen in reading.observations
-        ],
-        "device_time": reading.device_time.isoformat() if reading.device_time else None,
-        "record_number": reading.record_number,
-        "status": reading.status,
-        "failed": reading.failed,
-        "origin": reading.origin,
-        "attributes": reading.attributes,
-        "raw": [frame.data.hex() for frame in reading.raw],
-    }
-
-
-def _series(series: Series) -> dict[str, Any]:
-    return {
-        "series": [
-            {
-                "metric": name_of(of.metric),
-                "unit": of.unit,
-                "runs": [
-                    [None if value is None else format(value, "f"), length]
-                    for value, length in of.runs
-                ],
-            }
-            for of in series.channels
-        ],
-        "count": series.count,
-        "rate": format(series.rate, "f"),
-        "failed": series.failed,
-        "attributes": series.attributes,
-        "raw": [series.raw.data.hex()],
-    }

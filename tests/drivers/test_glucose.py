@@ -5,12 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from drivers.conformance_golden import load_cases
 from drivers.device_clock import encode
 from drivers.errors import LinkError, LinkLost, UnexpectedReply
 from drivers.glucose import Glucose
 from drivers.glucose_clock import CONTOUR
 from drivers.glucose_memory import Place
 from drivers.record_access import RequestRefused
+from drivers.replay import replay
 from drivers.spi import (
     Bookmark,
     ClockRead,
@@ -391,6 +393,21 @@ async def test_the_same_characteristic_of_another_maker_is_left_alone():
     link = ScriptedLink(SUBSCRIBES, *FETCHES, name="other", now=CARESENS_AT)
     link._offered.add("FFF1")
     await link.play(Glucose())
+
+
+def test_a_record_decoded_again_from_its_own_frames_says_the_same():
+    kept = []
+    for case in load_cases(Glucose()):
+        with suppress(UnexpectedReply):
+            kept += [i for i in replay(Glucose(), "", case.frames) if hasattr(i, "device_time")]
+    kept = [item for item in kept if not isinstance(item, ClockRead)]
+    assert len(kept) >= 30
+    for item in kept:
+        assert list(replay(Glucose(), "", item.raw)) == [item]
+
+
+def test_a_meter_is_written_to_at_its_control_point_and_its_clocks_alone():
+    assert Glucose.info.writes == ("2A52", "2A08", "2A2B", CONTOUR, "FFF1")
 
 
 async def take_up(meter):

@@ -1,4 +1,6 @@
+import tomllib
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -7,6 +9,9 @@ from hypothesis import strategies as st
 from drivers.errors import DecodeError
 from drivers.reader import Reader, Special
 
+NUMBERS = tomllib.loads(
+    (Path(__file__).parents[1] / "golden" / "numbers.toml").read_text(encoding="utf-8")
+)["number"]
 FLOAT_SPECIALS = {
     0x7FFFFE: "+INF",
     0x7FFFFF: "NaN",
@@ -51,47 +56,12 @@ def test_120_and_120_point_0_stay_apart():
     assert [str(Reader(bytes.fromhex(each)).float32()) for each in sent] == said
 
 
-@pytest.mark.parametrize(
-    ("sent", "said"),
-    [
-        # weliem/blessed-android@44bba83 BluetoothBytesParserTest
-        ("ff02fd04", "-1.95841E+9"),
-        # oliexdev/openScale@f7a733b2, tests of the Transtek A3 handler
-        ("f4010000", "500"),
-        # IEEE 11073-20601, special values, and the numbers beside them
-        ("ffff7f00", "NaN"),
-        ("00008000", "NRes"),
-        ("feff7f00", "+INF"),
-        ("02008000", "-INF"),
-        ("01008000", "RFU"),
-        ("fdff7f00", "8388605"),
-        ("03008000", "-8388605"),
-        # taken for an infinity by NordicSemiconductor/Android-nRF-Toolbox@3271714 HTSDataParserTest
-        ("ffffff7f", "-1E+127"),
-        ("ffff7f01", "8.388607E+7"),
-    ],
-)
-def test_a_float_says_what_its_source_says(sent, said):
-    reader = Reader(bytes.fromhex(sent))
-    assert str(reader.float32()) == said
+@pytest.mark.parametrize("number", NUMBERS, ids=[number["id"] for number in NUMBERS])
+def test_a_number_says_what_its_source_says(number):
+    reader = Reader(bytes.fromhex(number["sent"]))
+    read = {"FLOAT": reader.float32, "SFLOAT": reader.sfloat}[number["type"]]
+    assert str(read()) == number["said"]
     reader.end()
-
-
-@pytest.mark.parametrize(
-    ("sent", "said"),
-    [
-        ("ff02", "767"),  # weliem/blessed-android@44bba83 BluetoothBytesParserTest
-        ("d5f0", "21.3"),  # oliexdev/openScale@f7a733b2, tests of the Transtek A3 handler
-        ("0c00", "12"),  # the same
-        ("ff07", "NaN"),
-        ("0008", "NRes"),
-        ("fe07", "+INF"),
-        ("0208", "-INF"),
-        ("0108", "RFU"),
-    ],
-)
-def test_an_sfloat_says_what_its_source_says(sent, said):
-    assert str(Reader(bytes.fromhex(sent)).sfloat()) == said
 
 
 def test_a_signed_integer_and_bytes_as_they_are():

@@ -1,12 +1,25 @@
 import asyncio
+from contextlib import suppress
 from datetime import datetime
 
 import pytest
 
 from drivers.blood_pressure import BloodPressure
+from drivers.conformance_golden import load_cases, tell
 from drivers.contec_cms50 import ContecCms50
+from drivers.errors import DriverError
 from drivers.replay import replay
-from drivers.spi import RX, Battery, ClockRead, DeviceInformation, Frame, Series, Undecodable
+from drivers.spi import (
+    RX,
+    Battery,
+    ClockRead,
+    DeviceInformation,
+    Frame,
+    Reading,
+    Series,
+    Undecodable,
+)
+from gateway.registry import load_drivers
 
 CLOCK = Frame("2A08", bytes.fromhex("e3070c190a1e2d"))
 
@@ -52,3 +65,22 @@ def test_the_frames_of_a_stretch_make_the_stretch_again():
     [series] = replay(ContecCms50(), "", chunks)
     assert isinstance(series, Series)
     assert series.raw == Frame(RX, frames * 2)
+
+
+def play(driver, name, frames):
+    items = []
+    with suppress(DriverError):
+        for item in replay(driver, name, frames):
+            items.append(item)  # noqa: PERF402  what came before the end is wanted
+    return items
+
+
+@pytest.mark.parametrize("id_", load_drivers())
+def test_the_frames_that_a_measurement_holds_say_the_same_again(id_):
+    driver = load_drivers()[id_]
+    for case in load_cases(driver):
+        for item in play(driver, case.name, case.frames):
+            if isinstance(item, Reading | Series):
+                raw = (item.raw,) if isinstance(item, Series) else item.raw
+                again = [i for i in play(driver, case.name, raw) if type(i) is type(item)]
+                assert [tell(i) for i in again] == [tell(item)], case.id

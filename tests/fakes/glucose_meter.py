@@ -53,7 +53,7 @@ class GlucoseMeter:
                 self._sent += [Frame("2A18", frame) for frame in asked]
                 self._sent.append(Frame("2A52", b"\6\0\1" + (b"\1" if asked else b"\6")))
             case _:
-                raise AssertionError(value)
+                raise AssertionError(f"{value.hex()} neither counts nor reports")
 
     def subscribe(self, *characteristics: str) -> AsyncIterator[Frame]:
         assert characteristics == ("2A18", "2A52")

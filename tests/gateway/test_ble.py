@@ -27,6 +27,7 @@ ADDRESS = "F0:00:00:12:34:56"
 VALUES = Values(systolic=125, diastolic=80, mean=102, pulse=64)
 ZONE = ZoneInfo("America/New_York")
 DEADLINE_S = 20
+HOUR_NS = 3_600_000_000_000
 
 
 class UnprotectedRadio(VirtualRadio):
@@ -240,6 +241,20 @@ async def test_a_driver_writes_only_what_it_has_declared(home):
 async def test_a_silent_device_is_let_go(home):
     link = await home.connect(quiet_s=0.01)
     assert [frame async for frame in link.subscribe("2A35")] == []
+
+
+async def test_a_driver_is_told_when_a_frame_came_and_not_when_it_took_it(home):
+    link = await home.connect()
+    frames = link.subscribe("2A35")
+    for hours in (0, 10):
+        home.clock.set_offset(hours * HOUR_NS)
+        link._on_frame("2A35", None, bytearray(1))
+    home.clock.set_offset(100 * HOUR_NS)
+    heard = []
+    for _ in range(2):
+        await anext(frames)
+        heard.append(link.heard_ms("2A35") * 1_000_000)
+    assert round((heard[1] - heard[0]) / HOUR_NS) == 10
 
 
 async def test_a_device_that_floods_the_hub_is_disconnected(home):
