@@ -21,9 +21,10 @@ class Listen(Enum):
 
 
 class Silence(Enum):
-    """Nothing came where an answer was due; or a line went quiet."""
+    """A line went quiet; or the arrivals ended before an answer, and the device is still there."""
 
     QUIET = "quiet"
+    STALLED = "stalled"
 
 
 class Ended(Exception):
@@ -58,6 +59,6 @@ async def converse(
         elif isinstance(step, Listen):
             heard = await anext(arrivals, None)
             if heard is None and step is Listen.ANSWER and stands():
-                heard = Silence.QUIET
+                heard = Silence.STALLED
         else:
             yield step

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
-from typing import NamedTuple
 
 from drivers.conversation import Ended, Listen, Script, Silence
 from drivers.dispenser_frame import HEAD, START, TAIL, build, check
+from drivers.dispenser_hello import pack_time, read_clock, read_hello
 from drivers.dispenser_record import RECORD, decode
 from drivers.errors import DecodeError, LinkLost, UnexpectedReply
 from drivers.reader import Reader
@@ -23,7 +23,6 @@ from drivers.spi import (
     ClockRead,
     ClockSet,
     DeviceEvent,
-    DeviceInformation,
     Frame,
     Item,
     Metric,
@@ -44,52 +43,11 @@ NO_SUCH_RECORD = 2
 FULL = 100  # percent; above stands what is not known
 TOGETHER = 16  # records that are acknowledged as one
 MOST_STRANGE = 8
+MOST_REPEATS = 64  # records that come by themselves and are not new
 MOST_AHEAD = 1000  # records that one sent by itself may be ahead of those that were known of
 TOLERANCE = timedelta(seconds=30)
 UUID = "7d1a{:04x}-6c3b-4a9e-9f52-3b0c8e5d4a10"
 SERVICE, TO_DEVICE, FROM_DEVICE = (UUID.format(number) for number in (1, 2, 3))
-
-
-class Hello(NamedTuple):
-    """What a dispenser says of itself; it remembers `first` to `last`, none if `last` is less."""
-
-    version: int
-    store: int
-    first: int
-    last: int
-    percent: int
-    information: DeviceInformation
-
-
-def read_hello(frame: bytes) -> Hello:
-    """The hello in a whole frame; what later versions put behind it is left. Raises DecodeError."""
-    check(frame)
-    reader = Reader(frame[:-TAIL])
-    reader.uint(HEAD)
-    version, store, first, last, percent = (reader.uint(size) for size in (1, 4, 4, 4, 1))
-    if first > last + 1:
-        raise DecodeError("the first record behind the last", frame, HEAD + 5)
-    texts = []
-    for _ in range(4):
-        size = reader.uint(1)
-        texts.append(reader.uint(size).to_bytes(size, "little").decode(errors="replace"))
-    return Hello(version, store, first, last, percent, DeviceInformation(*texts))
-
-
-def read_clock(frame: bytes) -> datetime | None:
-    """The time in the answer that shows or has set a clock; None if it was never set."""
-    check(frame)
-    reader = Reader(frame[:-TAIL])
-    reader.uint(HEAD)
-    is_set = reader.uint(1)
-    time = reader.date_time()
-    reader.end()
-    return time if is_set else None
-
-
-def pack_time(time: datetime) -> bytes:
-    """Seven bytes as of GATT's Date Time."""
-    return time.year.to_bytes(2, "little") + bytes(time.timetuple()[1:6])
 
 
 class Visit:
@@ -105,6 +63,7 @@ class Visit:
         self._again = b""
         self._hello = b""
         self._store = b""  # as it is sent; empty before hello
+        self._repeats = 0
         self._next = 0  # the first record that is not committed
         self._released = 0  # the first that is not acknowledged
         self._highest = 0  # the last that is known of
@@ -170,11 +129,11 @@ class Visit:
             yield from self._hand_on(answer, Origin.STORED)
             return
         reader = Reader(answer[HEAD:-TAIL])
-        code, first = reader.uint(1), reader.uint(4)
-        if code != NO_SUCH_RECORD or not wanted < first <= self._highest + 1:
+        code, following = reader.uint(1), reader.uint(4)
+        if code != NO_SUCH_RECORD or not wanted < following <= self._highest + 1:
             raise UnexpectedReply(f"record {wanted}", answer)
-        self._next = first  # its memory is a ring, and was full
-        facts = {"from": wanted, "to": first - 1}
+        self._next = following  # its memory is a ring, and was full
+        facts = {"from": wanted, "to": following - 1}
         yield DeviceEvent("records-lost", (Frame(self._source, answer),), facts=facts)
 
     def _set_clock(self) -> Script[None]:
@@ -203,10 +162,10 @@ class Visit:
                 strange += 1
         raise UnexpectedReply(f"type {kind:02x}", frame)
 
-    def _ask_again(self) -> Script[None]:
+    def _ask_again(self, silence: Silence) -> Script[None]:
         """Once: each answer tells what it answers. Raises LinkLost."""
         again, self._again = self._again, b""
-        if not again:
+        if not again or silence is Silence.STALLED:
             raise LinkLost(self._name)
         yield again
 
@@ -217,7 +176,7 @@ class Visit:
                 raise Ended
             if isinstance(heard, Silence):
                 if listen is Listen.ANSWER:
-                    yield from self._ask_again()
+                    yield from self._ask_again(heard)
                 continue
             try:
                 check(heard)
@@ -236,6 +195,9 @@ class Visit:
             return
         store, number = frame[HEAD : HEAD + 4], int.from_bytes(frame[HEAD + 4 : HEAD + 8], "little")
         is_new = bool(self._store) and store == self._store and number > self._old
+        self._repeats += bool(self._store) and not is_new
+        if self._repeats > MOST_REPEATS:
+            raise UnexpectedReply("nothing", frame)
         yield from self._hand_on(frame, Origin.LIVE if is_new else Origin.UNKNOWN)
         if is_new and number == self._next:
             self._next += 1

@@ -13,54 +13,25 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from decimal import Decimal
-from enum import IntFlag
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from drivers import device_information
 from drivers.errors import DecodeError
-from drivers.reader import Reader
+from drivers.nonin_oximetry import ON, OXIMETRY, PULSE, SMART, SPO2, TOLD, UNITS, decode
 from drivers.spi import (
     DeviceEvent,
     DriverInfo,
     Frame,
     GattLink,
     Item,
-    Metric,
-    Observation,
-    Origin,
     Reading,
     Undecodable,
-    Unit,
 )
 from drivers.stretch import Stretch
 
 SERVICE = "46a970e0-0d5f-11e2-8b5e-0002a5d5c51b"
-OXIMETRY = "0aad7ea0-0d60-11e2-8e3c-0002a5d5c51b"
-SIZE = 10  # at least: the first byte says how many there are
-NO_SPO2 = 127
-NO_PULSE = 511
 LONGEST = 60  # frames, and so seconds, in a stretch
 LONGEST_GAP_MS = 5000
-
-
-class Status(IntFlag):
-    """The second byte."""
-
-    WEAK_SIGNAL = 0x02
-    SMARTPOINT = 0x04
-    SEARCHING = 0x08
-    SENSOR_ON = 0x10
-    LOW_BATTERY = 0x20
-
-
-ON, SMART = "sensor_on", "smartpoint"
-TOLD = ("weak_signal", SMART, "searching", "low_battery")
-SPO2, PULSE = Metric.MDC_PULS_OXIM_SAT_O2, Metric.MDC_PULS_OXIM_PULS_RATE
-UNITS = {
-    SPO2: Unit.PERCENT,
-    PULSE: Unit.PER_MINUTE,
-    Metric.MDC_PULS_OXIM_PERF_REL: Unit.PERCENT,
-}
 
 
 class NoninBle:
@@ -89,33 +60,6 @@ class NoninBle:
                 yield item
         for item in finger.end():
             yield item
-
-
-def decode(frame: bytes) -> Reading:
-    """What one frame says, whether or not the sensor is on a finger. Raises DecodeError.
-
-    What is missing stands in `attributes["special"]`. Without any value the reading has failed.
-    """
-    reader = Reader(frame)
-    size = reader.uint(1)
-    if size < SIZE or size != len(frame):
-        raise DecodeError(f"length {size} of {len(frame)}", frame, min(size, len(frame)))
-    status, volts = Status(reader.uint(1)), Decimal(reader.uint(1)).scaleb(-1)
-    amplitude = Decimal(reader.uint(2, "big")).scaleb(-2)
-    counter, spo2, pulse = reader.uint(2, "big"), reader.uint(1), reader.uint(2, "big")
-    sent = dict(zip(UNITS, (Decimal(spo2), Decimal(pulse), amplitude), strict=True))
-    none = dict(zip(UNITS, (spo2 == NO_SPO2, pulse == NO_PULSE, not amplitude), strict=True))
-    attributes: dict[str, Any] = {"counter": counter, "battery_volts": str(volts)}
-    if any(none.values()):
-        attributes["special"] = {metric.name: "missing" for metric in UNITS if none[metric]}
-    return Reading(
-        tuple(Observation(m, sent[m], unit) for m, unit in UNITS.items() if not none[m]),
-        (Frame(OXIMETRY, frame),),
-        status=tuple(str(flag.name).lower() for flag in Status if flag in status),
-        origin=Origin.LIVE,
-        failed=none[SPO2] and none[PULSE],
-        attributes=attributes,
-    )
 
 
 class Finger:
@@ -157,7 +101,9 @@ class Finger:
             series = self._stretch.end(is_noise=False)
             yield last if last and SMART in last.status else series
 
-    def _gather(self, frame: bytes, reading: Reading, at_ms: int, *, is_stretch: bool) -> Iterator[Item]:
+    def _gather(
+        self, frame: bytes, reading: Reading, at_ms: int, *, is_stretch: bool
+    ) -> Iterator[Item]:
         is_smart = SMART in reading.status and not reading.failed
         had_been, self._is_smart, self._is_off = self._is_smart, is_smart, False
         if is_smart and not had_been and not is_stretch:

@@ -72,19 +72,25 @@ class Visit:
         self._model = b""
         self._shown: datetime | None = None
         self._has_notified = False
+        self._handed_on = 0
         self._time = b""  # of a record that nobody asked for, until its value comes
         self._waiting: list[Record] = []  # until the model, and what was asked, are known
 
     def run(self) -> Script[None]:
         """Fetch what is new; then again whenever the meter wakes, until it leaves."""
+        in_vain = 0
         try:
-            while True:
+            while in_vain < MOST_STRANGE:
+                before = self._handed_on
                 yield from self._fetch()
+                in_vain = 0 if self._handed_on > before else in_vain + 1
                 while (yield from self._next(Listen.ANYTHING))[COMMAND] != NOTIFY:
                     pass
                 self._has_notified = True
         except Ended:
             yield from self._hand_on_waiting()
+        else:
+            raise UnexpectedReply("nothing", self._model)  # it wakes and wakes, with nothing new
 
     def _fetch(self) -> Script[None]:
         self._model = yield from self._ask(MODEL)
@@ -157,10 +163,10 @@ class Visit:
                 yield from self._take(frame)
         raise UnexpectedReply(f"command {command:02x}", frame)
 
-    def _ask_again(self) -> Script[None]:
+    def _ask_again(self, silence: Silence) -> Script[None]:
         """Only what wakes it. Raises LinkLost."""
         again, self._again = self._again, b""
-        if not again:
+        if not again or silence is Silence.STALLED:
             raise LinkLost(self._name)
         yield again
 
@@ -173,7 +179,7 @@ class Visit:
                 raise Ended
             if isinstance(heard, Silence):
                 if listen is Listen.ANSWER:
-                    yield from self._ask_again()
+                    yield from self._ask_again(heard)
                 continue
             try:
                 self._frames += split(heard)
@@ -222,6 +228,7 @@ class Visit:
         self, record: Record, *, is_newest: bool = False, is_stored: bool = True
     ) -> Iterator[Item]:
         raw = record.frames(self._source, self._model)
+        self._handed_on += 1
         try:
             item = decode(b"".join(frame.data for frame in raw), self._name, self._source)
         except DecodeError as error:

@@ -1,4 +1,4 @@
-"""`python -m simulator home | oximeter | demo`: devices, or a scripted month played on them."""
+"""`python -m simulator home | oximeter | plugged | demo`: devices, or a scripted month of them."""
 
 from __future__ import annotations
 
@@ -36,6 +36,11 @@ def main() -> int:
     of_oximeter.add_argument("--seed", type=int, default=0, help="for its noise")
     of_oximeter.set_defaults(run=run_oximeter)
 
+    of_plugged = programs.add_parser("plugged", help="another on a pty; commands on stdin")
+    of_plugged.add_argument("kind", choices=("dispenser", "taidoc"))
+    of_plugged.add_argument("--port", type=Path, required=True, help="a link to make; its port")
+    of_plugged.set_defaults(run=run_plugged)
+
     of_demo = programs.add_parser("demo", help="a month of a patient, with faults")
     of_demo.add_argument("--script", type=Path, help="a TOML file; else the month that is shipped")
     of_demo.add_argument("--json", action="store_true", help="data instead of a table")
@@ -63,6 +68,17 @@ def run_oximeter(args: argparse.Namespace) -> int:
 
     try:
         asyncio.run(oximeter.run(args.port, args.seed))
+    except OSError as error:
+        sys.exit(f"{error}. Give --port a path in a folder that exists, where nothing lies yet.")
+    return 0
+
+
+def run_plugged(args: argparse.Namespace) -> int:
+    """Be a device on a pty until stdin ends."""
+    from simulator import plugged  # noqa: PLC0415  a home needs no pty
+
+    try:
+        asyncio.run(plugged.run(args.port, args.kind))
     except OSError as error:
         sys.exit(f"{error}. Give --port a path in a folder that exists, where nothing lies yet.")
     return 0

@@ -122,7 +122,8 @@ class Dispenser:
                 number = int.from_bytes(body[4:8], "little")
                 if body[:4] == self._place(0)[:4] and number in self.memory:
                     return self.memory[number]
-                return frame(0x8F, bytes((NO_SUCH_RECORD,)) + self._first().to_bytes(4, "little"))
+                following = min((n for n in self.memory if n > number), default=self.last + 1)
+                return frame(0x8F, bytes((NO_SUCH_RECORD,)) + following.to_bytes(4, "little"))
             case 0x05:
                 number = int.from_bytes(body[4:8], "little")
                 if body[:4] == self._place(0)[:4]:

@@ -16,6 +16,8 @@ from backend.ledger import Ledger
 from backend.verify import Verifier
 from drivers.blood_pressure import BloodPressure, decode
 from drivers.contec_cms50 import ContecCms50
+from drivers.dispenser_serial import DispenserSerial
+from drivers.taidoc_serial import TaiDocSerial
 from uplink.keys import X25519, OpeningKey, Signer
 from uplink.records import (
     ClockRecord,
@@ -43,7 +45,10 @@ CUFF = ("A&D Medical", "UA-651BLE", "5181100123")
 PATIENT = "patient-1"
 ZONE = "America/New_York"
 SECOND, MINUTE, HOUR, DAY = 1_000, 60_000, 3_600_000, 86_400_000
-DRIVERS = {"sig-blood-pressure": BloodPressure(), "contec-cms50": ContecCms50()}
+DRIVERS = {
+    driver.info.id: driver
+    for driver in (BloodPressure(), ContecCms50(), DispenserSerial(), TaiDocSerial())
+}
 KEY = OpeningKey.generate(X25519)
 RECEIPT_KEY = Signer.generate()
 

@@ -16,8 +16,7 @@ class TalkingLink:
     """What a driver is lent; `later` is what comes by itself, each when nothing else is left.
 
     The session ends when nothing is left: the device leaves, or stays without a word (`stays`).
-    A cable that brings nothing is quiet. `dies_at` is the number of the item with which the hub is
-    killed: before it is committed if `dies_before`.
+    A cable that brings nothing is quiet, and so again after it was written to in vain.
     """
 
     def __init__(
@@ -28,7 +27,7 @@ class TalkingLink:
         now: datetime | None = None,
         later: Iterable[Callable[[], bytes]] = (),
         stays: bool = False,
-        size: int = 20,
+        size: int = 8,
     ) -> None:
         self.name = "device"
         self.bookmark = bookmark
@@ -64,16 +63,16 @@ class TalkingLink:
     async def write(self, *command: bytes | str) -> None:
         self.written.append(command[-1])
         answer = self._hear(command[-1])
-        self._waiting += [
-            answer[at : at + self._size] for at in range(0, len(answer), self._size)
-        ]
+        self._waiting += [answer[at : at + self._size] for at in range(0, len(answer), self._size)]
 
     async def receive(self) -> AsyncIterator[Chunk]:
         while True:
             while self._waiting:
                 yield Chunk(self._waiting.popleft(), 0)
+            asked = len(self.written)
             yield Chunk(b"", 0)
-            if not self._waiting and not self._call_later():
+            is_asked_again = self._stays and len(self.written) > asked
+            if not is_asked_again and not self._call_later():
                 return
 
     async def subscribe(self, characteristic: str) -> AsyncIterator[Frame]:

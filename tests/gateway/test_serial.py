@@ -316,6 +316,16 @@ async def test_silence_is_an_empty_chunk_and_said_once(home):
         assert link.local_time().hour == 8
 
 
+async def test_what_is_asked_of_a_silent_line_has_a_silence_of_its_own(home):
+    bench = home.bench._replace(silence_s=0.01)
+    home.driver.info = Asking.info
+    async with PortLink(bench, home.sessions.device, str(home.oximeter.port)) as link:
+        chunks = link.receive()
+        for _ in range(3):
+            assert (await anext(chunks)).data == b""
+            await link.write(b"\xf5")
+
+
 async def until(holds):
     while not holds():  # noqa: ASYNC110  a pty and a log have no event
         await asyncio.sleep(0)
