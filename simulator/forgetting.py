@@ -121,11 +121,15 @@ class Forgetting(Peripheral):
         while not visit.is_over:
             while self.memory:
                 record = self.memory[0]
-                await self.send(visit, self.measurement, record.frame)
+                await self._hand_over(visit, record)
                 self._confirm(record)
             await asyncio.sleep(LINGER_S)
             visit.is_over = not self.memory
         self._note()
+
+    async def _hand_over(self, visit: Visit, record: Record) -> None:
+        """Send it; back when the hub has confirmed it."""
+        await self.send(visit, self.measurement, record.frame)
 
     def _confirm(self, record: Record) -> None:
         self._log("confirmed", frame=record.frame.hex(), **self.tell(record.frame).facts())

@@ -17,8 +17,11 @@ from simulator.device import Device, Log
 from simulator.devices.cuff import ClocklessCuff, Cuff, SharedCuff
 from simulator.devices.dispenser import DispenserOnAir, DispenserOnCable
 from simulator.devices.glucose_meter import GlucoseMeter
+from simulator.devices.health_sensor import HealthSensor
+from simulator.devices.nonin_ble import Nonin
 from simulator.devices.pulse_oximeter import PulseOximeter
 from simulator.devices.scale import Scale
+from simulator.devices.taidoc_ble import TaiDoc
 from simulator.devices.thermometer import Thermometer
 from simulator.peripheral import Peripheral
 
@@ -37,8 +40,11 @@ KINDS: Mapping[str, Kind] = {
     "dispenser": Kind(DispenserOnCable, "vitalpost-dispenser-serial"),
     "dispenser-ble": Kind(DispenserOnAir, "vitalpost-dispenser-ble"),
     "glucose-meter": Kind(GlucoseMeter, "sig-glucose"),
+    "health-sensor": Kind(HealthSensor, "generic-health-sensor"),
+    "nonin-ble": Kind(Nonin, "nonin-ble"),
     "pulse-oximeter": Kind(PulseOximeter, "sig-pulse-oximeter"),
     "scale": Kind(Scale, "sig-scale"),
+    "taidoc-ble": Kind(TaiDoc, "taidoc-ble"),
     "thermometer": Kind(Thermometer, "sig-thermometer"),
 }
 PPM = 20

@@ -32,6 +32,7 @@ from simulator.gatt import INDICATE, Table, Value, serve
 SECOND_NS = 1_000_000_000
 ON_AIR_NS = 60 * SECOND_NS  # after measuring, and again from a connection on
 ADVERTISING_MS = 20  # Blood Pressure Profile, for the first 30 seconds: 20 to 30 ms
+LEAVES_AFTER_S = 0.5  # assumed: of those that talk
 POLL_S = 0.05  # how soon a jump of the script's clock is noticed
 DEFAULT_DATE = datetime(2016, 1, 1)  # noqa: DTZ001  assumed; the device states no zone
 FIRMWARE = "1.00"  # assumed
@@ -175,6 +176,18 @@ class Peripheral:
         does = INDICATE in served.properties
         how = self._device.indicate_subscriber if does else self._device.notify_subscriber
         await how(visit.connection, served, data, force=True)
+
+    def _wait_for_words(self, visit: Visit) -> None:
+        """Leave when nothing is left and the hub says nothing for a while, counted from now."""
+
+        async def wait() -> None:
+            await asyncio.sleep(LEAVES_AFTER_S)
+            visit.is_over = not self._has_news()
+            self._note()
+
+        if silence := visit.works.get("silence"):
+            silence.cancel()
+        visit.start("silence", wait())
 
     async def obey(self, do: str, fact: Any) -> dict[str, Any]:
         """Carry out what every peripheral can. Raises ValueError."""

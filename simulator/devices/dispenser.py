@@ -27,7 +27,6 @@ ACTS = {OPENED, DISPENSED}  # of a person; the rest is what the device does
 NUMBER, KIND, STATE, TIME = slice(7, 11), 11, 12, slice(13, 20)  # of a record's frame
 IS_SET = 0x01
 LARGEST = 0xFFFF
-LEAVES_AFTER_S = 0.5  # assumed: without a word and with nothing left
 ATT_HEAD = 3
 
 
@@ -170,16 +169,9 @@ class DispenserOnAir(Peripheral):
         answer = self.memory.hear(data)
         if visit := self._visit:
             visit.start("answer", self._say(visit, answer))
-            if silence := visit.works.get("silence"):
-                silence.cancel()
-            visit.start("silence", self._wait(visit))
+            self._wait_for_words(visit)
 
     async def _say(self, visit: Visit, data: bytes) -> None:
         size = visit.connection.att_mtu - ATT_HEAD
         for at in range(0, len(data), size):
             await self.send(visit, FROM_DEVICE, data[at : at + size])
-
-    async def _wait(self, visit: Visit) -> None:
-        await asyncio.sleep(LEAVES_AFTER_S)
-        visit.is_over = not self._has_news()
-        self._note()

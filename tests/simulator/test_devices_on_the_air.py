@@ -4,10 +4,12 @@ from decimal import Decimal
 
 import pytest
 
+from drivers.metrics import Metric
 from simulator.devices.dispenser import FROM_DEVICE
+from simulator.devices.nonin_ble import OXIMETRY
 from simulator.dispenser import DISPENSED, JAMMED, OPENED
 from tests.simulator.household import Household
-from uplink.records import EventRecord
+from uplink.records import EventRecord, ReadingRecord, SeriesRecord
 
 PASSKEY = 271_828
 
@@ -60,6 +62,46 @@ async def test_a_dispenser_tells_what_happened_on_a_cable_and_on_the_air(home):
         assert home.logged(name, "confirmed") == told
         assert [reading.status for reading in readings] == [("dispensed",), ("opened",)]
     assert [event.facts["what"] for event in await home.events("device-event")] == ["jammed"] * 2
+
+
+async def test_a_generic_health_sensor_is_started_and_its_segments_are_one_reading(home):
+    dispenser = await home.add("dispenser=health-sensor")
+    await dispenser.obey("measure", {"doses": 2})
+    home.start_hub()
+    await home.delivered(dispenser)
+    [reading] = await home.readings("2B8B")
+    [seen] = reading.observations
+    assert (seen.metric, seen.value) == (Metric.MDC_AI_MED_DISPENSED_FIXED, 2)
+    assert len(reading.raw) == 2
+    value = b"".join(data[1:] for _, data in reading.raw)
+    assert [value.hex()] == home.logged("dispenser", "measured")
+    assert reading.device_time == dispenser.tell(value).device_time
+
+
+async def test_a_nonin_gives_one_spot_check_and_what_it_repeats_without_a_finger_is_none(home):
+    oximeter = await home.add("oximeter=nonin-ble")
+    await oximeter.obey("measure", {"spo2": 97, "pulse": 71})
+    home.start_hub()
+    await home.delivered(oximeter)
+    await home.ended("oximeter")
+    [reading] = await home.readings(OXIMETRY)
+    assert [reading.raw[0][1].hex()] == home.logged("oximeter", "measured")
+    assert [event.facts["what"] for event in await home.events("device-event")] == ["sensor-alarm"]
+    assert sum(series.count for series in await home.records(SeriesRecord)) == 9
+
+
+async def test_a_taidoc_meter_is_read_and_switched_off(home):
+    meter = await home.add("meter=taidoc-ble")
+    home.start_hub()
+    for mg_dl, meal in ((104, 1), (131, 2), (110, 3)):
+        await meter.obey("measure", {"mg_dl": mg_dl, "meal": meal})
+        await home.delivered(meter)
+        home.pass_seconds(3600)
+    readings = {r.raw: r for r in await home.records(ReadingRecord)}.values()
+    assert [int(reading.observations[0].value) for reading in readings] == [104, 131]
+    assert {event.facts["what"] for event in await home.events("device-event")} == {
+        "control-solution"
+    }
 
 
 async def test_an_oximeter_whose_clock_was_never_set_has_a_time_once_the_hub_has_set_it(home):
