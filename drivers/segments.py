@@ -13,6 +13,7 @@ from drivers.spi import Frame, Undecodable
 
 FIRST, LAST = 0x01, 0x02
 NUMBERS = 64
+BODY_HEADER = 3  # an observation begins with its class and the length of the rest
 LONGEST = 1024  # segments: a value has 65538 bytes at most, and a segment no fewer than 64
 
 
@@ -20,7 +21,8 @@ class Segments:
     """Of one characteristic. What is not whole is kept as it came; nothing is put in its place.
 
     The segments of a value are numbered from 0 when they come out: the device's counter runs on
-    through a connection, and the same record would have another name in each.
+    through a connection, and the same record would have another name in each. A whole body without
+    any header, as documents and samples give it, is taken for the one segment of its value.
     """
 
     def __init__(self) -> None:
@@ -31,6 +33,8 @@ class Segments:
         if not frame.data:
             yield Undecodable(DecodeError("a segment without header", frame.data, 0), (frame,))
             return
+        if not self._held and _is_body(frame.data):
+            frame = frame._replace(data=bytes((FIRST | LAST,)) + frame.data)
         header = frame.data[0]
         if header & FIRST:
             yield from self.end()
@@ -69,6 +73,13 @@ def renumber(frames: tuple[Frame, ...]) -> tuple[Frame, ...]:
 def join(frames: tuple[Frame, ...]) -> bytes:
     """The value, without the headers."""
     return b"".join(frame.data[1:] for frame in frames)
+
+
+def _is_body(data: bytes) -> bool:
+    """Whether this is class, length and that many bytes, and no segment of that shape."""
+    is_as_long = len(data) == BODY_HEADER + int.from_bytes(data[1:BODY_HEADER], "little")
+    is_segment = len(data) == 1 + BODY_HEADER + int.from_bytes(data[2 : 1 + BODY_HEADER], "little")
+    return len(data) > BODY_HEADER and is_as_long and not is_segment
 
 
 def _lost(what: str, frames: tuple[Frame, ...]) -> Undecodable:
