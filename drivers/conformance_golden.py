@@ -79,6 +79,7 @@ def tell(item: Item) -> dict[str, Any]:
             return {
                 "count": item.count,
                 "rate": str(item.rate),
+                "origin": str(item.origin),
                 "failed": item.failed,
                 "channels": {
                     name_of(of.metric): " ".join([*_runs(of.runs), of.unit]) for of in item.channels
@@ -131,7 +132,7 @@ def _frame(source: str, words: str, known: Sequence[str]) -> Frame:
 def _complete(expected: Mapping[str, Any]) -> Mapping[str, Any]:
     """What a file may leave out, added."""
     if "channels" in expected:
-        return {"count": 1, "failed": False, "attributes": {}, **expected}
+        return {"count": 1, "origin": "live", "failed": False, "attributes": {}, **expected}
     if "event" in expected:
         return {"event": {"device_time": None, "facts": {}, **expected["event"]}}
     if expected.keys() & _WHOLE:

@@ -86,7 +86,8 @@ class _SerialLink(_Link):
     async def receive(self) -> AsyncIterator[Chunk]:
         frames, self.frames = self.frames, []
         for frame in frames:
-            yield Chunk(frame.data, 0)
+            if frame.data:  # an empty chunk would be silence
+                yield Chunk(frame.data, 0)
 
     async def write(self, command: bytes) -> None:
         self._on_write(RX, command)

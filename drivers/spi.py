@@ -126,12 +126,12 @@ class Channel:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """A stretch of a stream: `count` frames, sent live and evenly, `rate` of them a second.
+    """A stretch of a stream: `count` frames, even in time, `rate` of them a second.
 
     `raw` holds the frames one behind the other. Of each channel and each attribute the lengths of
     the runs add up to `count`; attributes are what is no measurement, a flag as 0 and 1.
     `began_ms` and `ended_ms` are when the first and the last frame came: `Chunk.at_ms`, or what
-    `GattLink.heard_ms` says. `failed` marks a
+    `GattLink.heard_ms` says; it was measured then only where `origin` is live. `failed` marks a
     stretch in which nothing was measured: it is counted and not recorded.
     """
 
@@ -143,6 +143,7 @@ class Series:
     ended_ms: int
     attributes: Mapping[str, tuple[tuple[int, int], ...]] = field(default_factory=dict, repr=False)
     failed: bool = False
+    origin: Origin = Origin.LIVE
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
 from itertools import groupby
 
-from drivers.spi import RX, Channel, Frame, Metric, Run, Series, Unit
+from drivers.spi import RX, Channel, Frame, Metric, Origin, Run, Series, Unit
 
 Value = int | Decimal | None
 
@@ -23,17 +23,24 @@ class Stretch:
         vital: Collection[Metric],
         rate: Decimal,
         source: str = RX,
+        origin: Origin = Origin.LIVE,
     ) -> None:
         self._channels = channels
         self._vital = vital
         self._rate = rate
         self._source = source
+        self._origin = origin
         self._clear()
 
     @property
     def count(self) -> int:
         """How many frames there are."""
         return len(self._values)
+
+    @property
+    def size(self) -> int:
+        """How many bytes they are."""
+        return len(self._raw)
 
     def add(
         self,
@@ -74,6 +81,7 @@ class Stretch:
             self.ended_ms,
             {name: runs for name, runs in attributes.items() if runs != silent},
             failed=is_noise or not has_value,
+            origin=self._origin,
         )
         self._clear()
         return series

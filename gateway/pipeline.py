@@ -182,7 +182,7 @@ class Pipeline:
                 count=series.count,
                 rate=series.rate,
                 duration_ms=max(0, series.ended_ms - series.began_ms),
-                origin=ORIGINS[Origin.LIVE],
+                origin=ORIGINS[series.origin],
                 link=security,
                 attributes=series.attributes,
             )

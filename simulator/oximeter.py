@@ -1,7 +1,7 @@
-"""A Contec CMS50 on a pty: sixty frames of five bytes a second while it is plugged in.
+"""A Contec CMS50 on a cable: sixty frames of five bytes a second while it is plugged in.
 
-Its port is a symbolic link, as udev makes one for a USB cable: unplugged, the link is gone and the
-terminal behind it as well. Commands come on stdin, one JSON object a line, and are answered by one:
+It keeps one recording, of which it knows no date: asked for it, the device sends that, and streams
+on when told to stop. Commands come on stdin, one JSON object a line, and are answered by one:
 
     {"do": "finger", "value": true | false}
     {"do": "plug", "value": true | false}
@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ FINGER_OUT, BEEP = 0x10, 0x40
 PULSE_HIGH = 0x40  # bit 7 of the pulse, in the third byte
 NO_SPO2, NO_PULSE = 127, 255
 HALF = 3
+ASK, STOP = b"\xf5\xf5", b"\xf6\xf6\xf6"
+PREAMBLE = b"\xf2\x80\x00"
 
 
 def build(*, spo2: int, pulse: int, pleth: int, first: int = 5) -> bytes:
@@ -34,13 +37,14 @@ def build(*, spo2: int, pulse: int, pleth: int, first: int = 5) -> bytes:
 
 
 class Oximeter(Cable):
-    """Plugged in at `port`, a path that nothing else uses; its numbers may be set at any time."""
+    """Its numbers may be set at any time; `recording` are pulse and SpO2, one a second."""
 
     def __init__(self, port: Path, seed: int = 0) -> None:
+        super().__init__(port, seed)
         self.has_finger = True
         self.spo2 = 97
         self.pulse = 72
-        super().__init__(port, seed)
+        self.recording: Sequence[tuple[int, int]] = ()
         self._sent = 0
 
     def frame(self) -> bytes:
@@ -61,9 +65,23 @@ class Oximeter(Cable):
         self.write(sent)
         return sent
 
+    def answer(self) -> bytes:
+        """Send the recording if it was asked for; returns what was heard."""
+        heard = self.heard()
+        if ASK in heard and self.recording:
+            size = 3 * len(self.recording) - 1
+            length = bytes((0x80 | size >> 14, 0x80 | size >> 7 & 0x7F, size & 0x7F))
+            records = b"".join(
+                bytes((0xF0 | pulse >> 7, 0x80 | pulse & 0x7F, spo2))
+                for pulse, spo2 in self.recording
+            )
+            self.write(PREAMBLE * 3 + length + records)
+        return heard
+
     async def run(self) -> None:
         """Send at its own pace until cancelled."""
         while True:
+            self.answer()
             self.beat()
             await asyncio.sleep(1 / RATE_HZ)
 

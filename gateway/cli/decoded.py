@@ -101,6 +101,7 @@ def _series(series: Series) -> dict[str, Any]:
         ],
         "count": series.count,
         "rate": format(series.rate, "f"),
+        "origin": series.origin,
         "failed": series.failed,
         "attributes": series.attributes,
         "raw": [series.raw.data.hex()],

@@ -1,12 +1,18 @@
 from itertools import product
+from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drivers.contec_cms50 import LONGEST_FRAMES, MOST_DOUBT, SIZE, Framer, Stream, decode
+from drivers.contec_cms50 import LIVE, SIZE, ContecCms50, decode, make_framer
+from drivers.contec_memory import ASK, MARKED_RECORDS, STOP, STORED
+from drivers.contec_memory import decode as decode_record
 from drivers.errors import DecodeError
-from drivers.spi import Chunk
+from drivers.spi import Bookmark, Chunk, Origin, Series
+from drivers.stream import Stream
+from drivers.sync_framer import MOST_DOUBT
+from tests.fakes.scripted_port import Brings, Commits, IsSilent, ScriptedPort, Writes
 
 FRAME = bytes.fromhex("8540074861")
 NO_FINGER = bytes.fromhex("9000007f7f")
@@ -15,13 +21,17 @@ frames = st.builds(lambda first, *rest: bytes((0x80 | first, *rest)), *[seven_bi
 
 
 def framed(*chunks):
-    framer = Framer()
+    framer = make_framer()
     found = [frame for chunk in chunks for frame in framer.feed(chunk)]
     return found + list(framer.end()), framer
 
 
+def tell(frame):
+    return decode(frame).tell() if len(frame) == SIZE else None
+
+
 def stretches(*chunks):
-    stream = Stream()
+    stream = Stream(make_framer(), tell)
     found = [series for chunk in chunks for series in stream.feed(Chunk(*chunk))]
     return found + list(stream.end())
 
@@ -90,8 +100,8 @@ def test_of_a_line_that_lost_or_got_a_byte_only_whole_frames_are_found(sent, dat
 def test_any_bytes_give_frames_that_decode_and_the_same_ones_byte_by_byte(line):
     found, framer = framed(line)
     assert framed(*(bytes([byte]) for byte in line))[0] == found
-    assert all(len(decode(frame)) for frame in found)
-    assert 0 <= framer.doubt <= MOST_DOUBT
+    assert all(decode(frame) if len(frame) == SIZE else len(frame) == 3 for frame in found)
+    assert 0 <= framer.doubt <= MOST_DOUBT * SIZE
 
 
 @given(st.lists(frames, max_size=60), st.lists(st.integers(0, 2000)))
@@ -113,8 +123,8 @@ def test_every_frame_with_a_finger_is_in_one_stretch_and_every_value_as_sent(sen
 
 
 def test_a_stretch_ends_at_its_longest_when_the_finger_is_out_and_when_the_line_is_silent():
-    longest, rest = stretches((FRAME * (LONGEST_FRAMES + 1), 0))
-    assert (longest.count, rest.count) == (LONGEST_FRAMES, 1)
+    longest, rest = stretches((FRAME * (LIVE.longest + 1), 0))
+    assert (longest.count, rest.count) == (LIVE.longest, 1)
     assert [s.count for s in stretches((FRAME * 3 + NO_FINGER * 2 + FRAME * 4, 0))] == [3, 4]
     assert [s.count for s in stretches((FRAME * 3, 0), (b"", 2000), (FRAME, 9000))] == [3, 1]
     assert [s.count for s in stretches((FRAME * 3, 0), (FRAME, 1001))] == [3, 1]
@@ -139,3 +149,96 @@ def test_the_repr_of_a_series_shows_no_value():
     [series] = stretches((FRAME, 0))
     shown = repr((series, series.channels, series.channels[0].runs, Chunk(FRAME, 0)))
     assert not [secret for secret in ("97", "72", "\\x85", "raw") if secret in shown]
+
+
+@settings(deadline=None)  # long lines
+@given(st.integers(0), st.integers(200, 3000))
+def test_no_noise_of_any_length_is_a_measurement(seed, size):
+    assert all(series.failed for series in stretches((Random(seed).randbytes(size), 0)))
+
+
+RECORDS = [bytes((0xF0, 0x80 | 60 + n % 40, 97 - n % 3)) for n in range(100)]
+
+
+def recording(records):
+    size = 3 * len(records) - 1
+    length = bytes((0x80 | size >> 14, 0x80 | size >> 7 & 0x7F, size & 0x7F))
+    return b"\xf2\x80\x00" * 3 + length + b"".join(records)
+
+
+async def play(*script, bookmark=""):
+    return await ScriptedPort(*script, bookmark=bookmark).play(ContecCms50())
+
+
+async def fetch(records):
+    return await play(
+        Brings(FRAME),
+        Writes(ASK),
+        Brings(recording(records), 20),
+        Commits(Series),
+        IsSilent(2000),
+        *[Commits(Series)] * (1 + len(records) // STORED.longest),
+        Commits(Bookmark),
+        Writes(STOP),
+    )
+
+
+async def test_a_recording_is_asked_for_committed_marked_and_only_then_ended():
+    live, stored, bookmark = await fetch(RECORDS)
+    assert (live.origin, live.raw.data) == (Origin.LIVE, FRAME)
+    assert (stored.origin, stored.count, stored.rate) == (Origin.STORED, 100, 1)
+    assert stored.raw.data == b"".join(RECORDS)
+    assert bookmark.value.startswith("100-")
+
+
+async def test_a_recording_that_was_fetched_before_is_ended_after_its_first_records():
+    *_, bookmark = await fetch(RECORDS)
+    items = await play(
+        Brings(FRAME),
+        Writes(ASK),
+        Brings(recording(RECORDS)[: 12 + 3 * MARKED_RECORDS + 1], 20),
+        Commits(Series),
+        Commits(Bookmark),
+        Writes(STOP),
+        Brings(RECORDS[60][1:] + b"".join(RECORDS[61:]) + FRAME * 9, 50),
+        Commits(Series),
+        bookmark=bookmark.value,
+    )
+    assert [item.origin for item in items if isinstance(item, Series)] == [Origin.LIVE] * 2
+    assert bookmark in items
+
+
+async def test_another_recording_is_told_by_its_first_records_and_by_its_length():
+    marks = {(await fetch(records))[-1].value for records in (RECORDS, RECORDS[1:], RECORDS[:99])}
+    assert len(marks) == 3
+
+
+async def test_a_recording_that_breaks_off_leaves_nothing_and_is_fetched_again():
+    items = await play(
+        Brings(FRAME), Writes(ASK), Brings(recording(RECORDS)[:-4], 20), Commits(Series)
+    )
+    assert [item.origin for item in items] == [Origin.LIVE]
+
+
+async def test_a_day_of_records_is_cut_into_stretches_of_half_an_hour():
+    _, *stored, _ = await fetch(RECORDS * 40)
+    assert [series.count for series in stored] == [1800, 1800, 400]
+
+
+async def test_a_length_that_is_no_number_of_records_is_no_recording():
+    line = b"\xf2\x80\x00" * 3 + b"\x80\x80\x04" + b"".join(RECORDS[:2])
+    assert await play(Brings(FRAME), Writes(ASK), Brings(line, 20), Commits(Series)) != []
+
+
+def test_the_pulse_of_a_record_has_eight_bits():
+    assert decode_record(bytes.fromhex("f08000")) == (0, 0)
+    assert decode_record(bytes.fromhex("f1c861")) == (200, 97)
+
+
+@pytest.mark.parametrize(
+    ("sent", "at"), [("", 0), ("f080", 2), ("f2c861", 0), ("f00000", 1), ("f0c8e1", 2)]
+)
+def test_a_record_with_wrong_sync_bits_is_a_decode_error(sent, at):
+    with pytest.raises(DecodeError) as caught:
+        decode_record(bytes.fromhex(sent))
+    assert caught.value.at == at

@@ -84,3 +84,10 @@ def test_the_frames_that_a_measurement_holds_say_the_same_again(id_):
                 raw = (item.raw,) if isinstance(item, Series) else item.raw
                 again = [i for i in play(driver, case.name, raw) if type(i) is type(item)]
                 assert [tell(i) for i in again] == [tell(item)], case.id
+
+
+def test_a_frame_of_no_bytes_is_no_silence_on_a_serial_line():
+    frame = bytes.fromhex("8540074861")
+    frames = [Frame(RX, frame), Frame(RX, b""), Frame(RX, frame)]
+    [series] = replay(ContecCms50(), "", frames)
+    assert series.count == 2

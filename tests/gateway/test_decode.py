@@ -197,7 +197,7 @@ def test_the_installed_drivers_are_listed(call):
     known = {driver["id"]: driver for driver in json.loads(out)}
     assert (code, known["sig-blood-pressure"]["writes"]) == (0, ["2A08", "2A2B"])
     wired = known["contec-cms50"]
-    assert (wired["line"]["baud"], wired["commands"]) == (19200, [])
+    assert (wired["line"]["baud"], wired["commands"]) == (19200, ["f5f5", "f6f6f6"])
     assert "sig-blood-pressure" in call(drivers, "list")[1]
 
 

@@ -8,7 +8,7 @@ import pytest
 from serial.tools.list_ports_common import ListPortInfo
 from structlog.testing import capture_logs
 
-from drivers.contec_cms50 import LONGEST_FRAMES, ContecCms50
+from drivers.contec_cms50 import LIVE, ContecCms50
 from drivers.errors import LinkError
 from drivers.spi import RX, DriverInfo, Frame, Line, Metric, Reading
 from gateway.devices import Device, Socket
@@ -129,12 +129,12 @@ async def test_a_long_stream_is_cut_into_records_and_no_frame_is_lost(home):
     sent = b""
     async with home.served():
         await home.driver.begun.acquire()
-        while len(sent) <= 5 * LONGEST_FRAMES:
+        while len(sent) <= 5 * LIVE.longest:
             sent += home.oximeter.beat(200)
             await home.taken()
         await home.committed.acquire()
     first, rest = await home.series()
-    assert first.count == LONGEST_FRAMES
+    assert first.count == LIVE.longest
     assert first.raw[1] + rest.raw[1] == sent
 
 

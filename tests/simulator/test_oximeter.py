@@ -5,8 +5,8 @@ import sys
 import pytest
 import serial
 
-from drivers.contec_cms50 import Framer, decode
-from simulator.oximeter import Oximeter, build
+from drivers.contec_cms50 import decode, make_framer
+from simulator.oximeter import ASK, Oximeter, build
 
 DEADLINE_S = 30
 
@@ -28,13 +28,24 @@ def test_a_built_frame_says_what_it_was_built_of():
 def test_what_a_port_gives_are_its_frames(oximeter):
     with serial.Serial(str(oximeter.port), 19200, parity="O", timeout=DEADLINE_S) as port:
         sent = oximeter.beat(60)
-        frames = list(Framer().feed(port.read(len(sent)) + b"\x80"))
+        frames = list(make_framer().feed(port.read(len(sent)) + b"\x80"))
         oximeter.has_finger = False
         lost = decode(port.read(len(oximeter.beat())))
     assert b"".join(frames) == sent
     assert {decode(frame).spo2 for frame in frames} == {97}
     assert sum(decode(frame).beep for frame in frames) == 1  # 72 a minute
     assert lost.finger_out
+
+
+def test_asked_for_its_recording_it_sends_it_once_for_each_question(oximeter):
+    oximeter.recording = [(72, 97), (200, 98)]
+    with serial.Serial(str(oximeter.port), 19200, timeout=DEADLINE_S) as port:
+        assert oximeter.answer() == b""
+        port.write(ASK)
+        assert oximeter.answer() == ASK
+        sent = port.read(18)
+        assert oximeter.answer() == b""
+    assert sent == bytes.fromhex("f28000" * 3 + "808005" + "f0c861" + "f1c862")
 
 
 def test_unplugged_it_is_gone_with_its_terminal(oximeter):
@@ -59,7 +70,7 @@ def test_the_program_streams_and_obeys(tmp_path):
 
         assert json.loads(program.stdout.readline())["event"] == "ready"
         with serial.Serial(str(port), 19200, timeout=DEADLINE_S) as opened:
-            frames = list(Framer().feed(opened.read(20)))
+            frames = list(make_framer().feed(opened.read(20)))
             assert len(frames) >= 2
             assert ask(do="finger", value=False)["ok"]
             assert ask(do="noise", bytes=10)["ok"]
