@@ -19,6 +19,7 @@ from typing import Any
 
 from simulator import history, journals, report
 from simulator.kinds import is_wired
+from simulator.measured import Measured, read_log, tell_log
 from simulator.processes import Program
 from simulator.script import Captured, Event, Fault, Measure, Script
 from simulator.stage import DELIVERY_TIMEOUT_S, HUB, Say, Stage
@@ -45,7 +46,7 @@ class Demo:
         for _, together in groupby(self.script.events(), lambda event: event.when):
             await self._happen(list(together))
         stage.at(self.script.instant(self.script.days, "23:50"))
-        measured = report.read_log(stage.log, self.script)
+        measured = read_log(stage.log, self.script)
         self.say("waiting until the office has everything")
         await self._arrived(measured.count)
         await self._end_in_order()
@@ -73,13 +74,13 @@ class Demo:
         found: dict[str, Any] = hub
         return found
 
-    async def _compare(self, measured: report.Measured, elapsed_s: float) -> report.Outcome:
+    async def _compare(self, measured: Measured, elapsed_s: float) -> report.Outcome:
         stage = self.stage
         verified = await stage.ask_office("verify")
         days = {name: await stage.ask_office("days", name) for name in self.script.patients}
         hub = await self._ask_hub()
         steps = (
-            *report.tell_log(stage.log, self.script),
+            *tell_log(stage.log, self.script),
             *journals.read(stage.journal),
             *journals.ask_ledger(verified, *days.values()),
         )

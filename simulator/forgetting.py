@@ -15,7 +15,8 @@ from datetime import timedelta
 from typing import Any, ClassVar
 
 from simulator.device import Told
-from simulator.peripheral import Peripheral, Visit
+from simulator.peripheral import Peripheral
+from simulator.visit import Visit
 
 MEMORY_SIZE = 30  # assumed; a capture of a UA-651BLE holds 30 records
 LINGER_S = 0.2  # assumed: from the last confirmation to the device's own disconnection

@@ -6,66 +6,27 @@ What it measures and when it sends is said by the device that is made of it (sim
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from typing import Any, ClassVar
 
-from bumble.core import UUID, AdvertisingData
-from bumble.data_types import (
-    CompleteListOf16BitServiceUUIDs,
-    CompleteListOf128BitServiceUUIDs,
-    CompleteLocalName,
-    Flags,
-)
-from bumble.device import Connection, Device, DeviceConfiguration
-from bumble.hci import Address
+from bumble.device import Connection, Device
 
 from simulator.air import Air
 from simulator.bonding import JUST_WORKS, by_passkey
 from simulator.clock import DeviceClock, ScriptClock
 from simulator.device import Log
-from simulator.gatt import INDICATE, Table, Value, serve
+from simulator.gatt import INDICATE, Table, serve
+from simulator.shown import attach, label
+from simulator.visit import Visit
 
 SECOND_NS = 1_000_000_000
 ON_AIR_NS = 60 * SECOND_NS  # after measuring, and again from a connection on
-ADVERTISING_MS = 20  # Blood Pressure Profile, for the first 30 seconds: 20 to 30 ms
 LEAVES_AFTER_S = 0.5  # assumed: of those that talk
 POLL_S = 0.05  # how soon a jump of the script's clock is noticed
 DEFAULT_DATE = datetime(2016, 1, 1)  # noqa: DTZ001  assumed; the device states no zone
-FIRMWARE = "1.00"  # assumed
-BATTERY_PERCENT = 90
-SHORT_UUID = 4
-
-
-@dataclass(eq=False, slots=True)
-class Visit:
-    """One connection: since when, what the hub has done, and what the device does in it."""
-
-    connection: Connection
-    since_ns: int
-    subscribed: set[str] = field(default_factory=set)
-    works: dict[str, asyncio.Task[None]] = field(default_factory=dict)
-    has_set_clock: bool = False
-    is_over: bool = False
-
-    def start(self, name: str, work: Coroutine[Any, Any, None]) -> None:
-        """Do this as long as the visit lasts; a silent hub, whose transaction failed, ends it."""
-        self.works[name] = task = asyncio.create_task(self._do(work))
-        task.add_done_callback(lambda done: done.cancelled() or done.exception())
-
-    def end(self) -> None:
-        """Do nothing more in it."""
-        for work in self.works.values():
-            work.cancel()
-
-    async def _do(self, work: Coroutine[Any, Any, None]) -> None:
-        try:
-            await work
-        except TimeoutError:
-            self.is_over = True
 
 
 class Peripheral:
@@ -101,11 +62,12 @@ class Peripheral:
         self._visit: Visit | None = None
         self._off_at_ns: int | None = None  # None while the radio is off
         self._changed = asyncio.Event()
-        self._device = self._attach(air)
+        self._device = attach(air, self.name, address, self.services)
         self._device.on(Device.EVENT_CONNECTION, self._on_connection)
         pairing = JUST_WORKS if passkey is None else by_passkey(passkey, shows=True)
         self._device.pairing_config_factory = lambda _: pairing
-        self._served = serve(self._device, {**self._table(), **self._labels()}, bonds=self.bonds)
+        table = {**self._table(), **label(self.maker, self.model, serial)}
+        self._served = serve(self._device, table, bonds=self.bonds)
         for uuid, served in self._served.items():
             served.on(served.EVENT_SUBSCRIPTION, partial(self._on_subscription, uuid))
 
@@ -243,30 +205,3 @@ class Peripheral:
         ):
             (event.set if is_so else event.clear)()
         self._changed.set()
-
-    def _labels(self) -> Table:
-        said = {"2A29": self.maker, "2A24": self.model, "2A25": self.serial, "2A26": FIRMWARE}
-        return {
-            "180A": [Value(uuid, text.encode(), public=True) for uuid, text in said.items()],
-            "180F": [Value("2A19", bytes([BATTERY_PERCENT]), public=True)],
-        }
-
-    def _attach(self, air: Air) -> Device:
-        short = [UUID(uuid) for uuid in self.services if len(uuid) == SHORT_UUID]
-        long = [UUID(uuid) for uuid in self.services if len(uuid) > SHORT_UUID]
-        kinds = AdvertisingData.Flags
-        said = [
-            Flags(kinds.LE_GENERAL_DISCOVERABLE_MODE | kinds.BR_EDR_NOT_SUPPORTED),
-            *([CompleteListOf16BitServiceUUIDs(short)] if short else []),
-            *([CompleteListOf128BitServiceUUIDs(long)] if long else []),
-            CompleteLocalName(self.name),
-        ]
-        return air.attach(
-            DeviceConfiguration(
-                name=self.name,
-                address=Address(self.address),
-                advertising_data=bytes(AdvertisingData(said)),
-                advertising_interval_min=ADVERTISING_MS,
-                advertising_interval_max=ADVERTISING_MS,
-            )
-        )

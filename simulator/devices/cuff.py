@@ -14,7 +14,8 @@ from simulator import frames
 from simulator.device import Told
 from simulator.forgetting import Forgetting
 from simulator.gatt import INDICATE, Table, Value
-from simulator.peripheral import SECOND_NS, Visit
+from simulator.peripheral import SECOND_NS
+from simulator.visit import Visit
 
 CLOCK_WITHIN_NS = 5 * SECOND_NS  # the UA-651BLE sends nothing unless its clock was written by then
 FEATURES = bytes(2)  # 2A49; assumed

@@ -18,7 +18,8 @@ from simulator.dispenser import DISPENSED, OPENED, Dispenser
 from simulator.forgetting import fill
 from simulator.frames import unpack_time
 from simulator.gatt import NOTIFY, Table, Value
-from simulator.peripheral import Peripheral, Visit
+from simulator.peripheral import Peripheral
+from simulator.visit import Visit
 
 MODEL = "D1"
 UUID = "7d1a{:04x}-6c3b-4a9e-9f52-3b0c8e5d4a10"

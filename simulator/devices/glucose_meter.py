@@ -17,8 +17,9 @@ from simulator.fields import sfloat
 from simulator.forgetting import fill
 from simulator.frames import pack_time, unpack_time
 from simulator.gatt import INDICATE, NOTIFY, Refused, Table, Value
-from simulator.peripheral import Peripheral, Visit
+from simulator.peripheral import Peripheral
 from simulator.record_access import Op
+from simulator.visit import Visit
 
 MEASUREMENT, CONTEXT = "2A18", "2A34"
 CONCENTRATION, HAS_CONTEXT = 0x02, 0x10  # flags of 2A18; without 0x04 it is in kg/L

@@ -13,7 +13,7 @@ from simulator.device import Told
 from simulator.fields import float32
 from simulator.forgetting import Forgetting, Record
 from simulator.gatt import INDICATE, Table, Value
-from simulator.peripheral import Visit
+from simulator.visit import Visit
 
 LIVE, SENDING, CLOCK = "2B8B", "2BF4", "2BF2"
 START = b"\x01"  # at the service's own control point, whose answer is a success

@@ -14,7 +14,8 @@ from typing import Any, ClassVar, NamedTuple
 from simulator.device import Told
 from simulator.forgetting import fill
 from simulator.gatt import NOTIFY, Table, Value
-from simulator.peripheral import Peripheral, Visit
+from simulator.peripheral import Peripheral
+from simulator.visit import Visit
 
 SERVICE = "46a970e0-0d5f-11e2-8b5e-0002a5d5c51b"
 OXIMETRY = "0aad7ea0-0d60-11e2-8e3c-0002a5d5c51b"

@@ -13,8 +13,9 @@ from simulator.clock import ScriptClock
 from simulator.device import Log
 from simulator.forgetting import fill
 from simulator.gatt import NOTIFY, Table, Value
-from simulator.peripheral import Peripheral, Visit
+from simulator.peripheral import Peripheral
 from simulator.taidoc import SIZE, Meter
+from simulator.visit import Visit
 
 SERVICE = "00001523-1212-efde-1523-785feabcd123"
 CHARACTERISTIC = "00001524-1212-efde-1523-785feabcd123"

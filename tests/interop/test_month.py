@@ -2,7 +2,8 @@ import json
 
 import pytest
 
-from simulator import report, script
+from simulator import script
+from simulator.measured import read_log
 from simulator.stage import Stage
 from tests.interop.foreign import NODE, PYTHON, ForeignMonth
 
@@ -13,7 +14,7 @@ async def test_a_stranger_counts_the_days_of_the_demo_as_the_ledger_does(tmp_pat
     async with Stage(month, tmp_path) as stage:
         foreign = ForeignMonth(month, stage, consumer)
         await foreign.play()
-        measured = report.read_log(stage.log, month)
+        measured = read_log(stage.log, month)
         counted = await foreign.count_days(measured.count - measured.failed)
         await stage.hub.stop()
         await stage.backend.stop()
