@@ -125,15 +125,15 @@ class BleLink:
         )
 
     async def write(self, characteristic: str, value: bytes) -> None:
-        """Write with response what the driver declared. Raises LinkError.
+        """Write with response what the driver declared, once it hears what it has subscribed to.
 
-        After what was subscribed to before: an answer must find somebody who listens.
+        Raises LinkError.
         """
         if characteristic not in self._device.driver.info.writes:
             raise LinkError(self._device.name, f"its driver may not write {characteristic}")
         found = self._demand(characteristic)
         if self._starting:
-            await asyncio.wait(self._starting)
+            await asyncio.wait(self._starting)  # the answer must not come before it is listened for
         await self._operate(
             characteristic, lambda: self._client.write_gatt_char(found, value, response=True)
         )

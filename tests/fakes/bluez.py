@@ -211,6 +211,9 @@ class FakeBluez:
     async def _do_ReadValue(self, path, _call):  # noqa: N802
         return "ay", (await self._touch(path)).value
 
+    async def _do_WriteValue(self, path, call):  # noqa: N802
+        (await self._touch(path)).value = bytes(call.body[0])
+
     async def _do_StartNotify(self, path, _call):  # noqa: N802
         for value in (await self._touch(path)).answer:  # before the reply, as over the air
             self._objects.change(path, CHARACTERISTIC, {"Value": value})

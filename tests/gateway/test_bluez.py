@@ -74,6 +74,16 @@ async def test_an_indication_sent_in_answer_to_the_subscription_arrives(home):
         assert (await anext(link.subscribe("2A35"))).data == FRAME
 
 
+async def test_nothing_is_written_before_the_hub_listens_for_the_answer(home):
+    home.cuff.services["1810"].append(Characteristic("2A08"))
+    await home.start_radio()
+    async with home.link() as link:
+        link.subscribe("2A35")
+        await link.write("2A08", bytes(7))
+    asked = list(home.bluez.calls)
+    assert asked.index("StartNotify") < asked.index("WriteValue")
+
+
 async def test_a_drop_that_is_told_late_fails_what_is_asked_meanwhile_as_a_lost_link(home):
     await home.start_radio()
     async with home.link() as link:
