@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 
 import structlog
 from bleak import BleakScanner
@@ -159,7 +160,11 @@ class Central:
             connection = self._connect(sessions, found, name)
             task = self._tasks.create_task(sessions.hold(connection))
             self._held[sessions] = task
-            task.add_done_callback(lambda _: self._held.pop(sessions))
+            task.add_done_callback(partial(self._note_ended, sessions))
+
+    def _note_ended(self, sessions: Sessions, task: asyncio.Task[None]) -> None:
+        if self._held.get(sessions) is task:  # the next one may have begun before this is told
+            del self._held[sessions]
 
     @asynccontextmanager
     async def _connect(

@@ -1,6 +1,7 @@
 import asyncio
 from contextlib import AsyncExitStack, suppress
 from datetime import datetime, timedelta
+from functools import partial
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -298,6 +299,31 @@ async def test_a_device_enrolled_while_the_hub_runs_is_heard_without_a_restart(h
     assert len(await home.records(ReadingRecord)) == 1
     [seen] = await central.sightings()
     assert (seen.address, seen.name[:3], seen.ties.is_bonded) == (ADDRESS, "A&D", True)
+
+
+async def test_a_device_that_is_sighted_in_the_moment_its_session_ends_can_still_be_taken_out(home):
+    class EagerCentral(Central):
+        def _on_sight(self, found, advertised):
+            self.sight_again = partial(super()._on_sight, found, advertised)
+            self.sight_again()
+
+    class EagerSessions(Sessions):
+        async def hold(self, connection):
+            await super().hold(connection)
+            if not ended.is_set():
+                ended.set()
+                central.sight_again()
+
+    wrong, ended = [], asyncio.Event()
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: wrong.append(context))
+    sessions = home.sessions(EagerSessions)
+    central = EagerCentral(home.station(), [sessions])
+    home.start(central.run())
+    home.cuff.keep(home.cuff.build(VALUES))
+    await soon(ended.wait())
+    await soon(central.release(ADDRESS))
+    assert wrong == []
+    assert sessions.claim()
 
 
 async def test_a_device_that_is_taken_out_while_it_talks_is_let_go(home):
