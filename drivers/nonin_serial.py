@@ -26,6 +26,7 @@ from drivers.nonin_framer import (
     fit_df2,
     fit_df7,
     fit_df8,
+    is_frame,
 )
 from drivers.spi import DriverInfo, Item, Line, SerialLink
 from drivers.stream import OXIMETRY, Kind, Stream, Told
@@ -96,7 +97,18 @@ def decode(frame: bytes) -> Sample:
     for fit, status_at in ((fit_df2, 1), (fit_df7, 0)):
         if len(frame) == PACKET_SIZE and fit(frame).size:
             return _decode_packet(frame, status_at)
-    raise DecodeError("no whole frame of format 2, 7 or 8, and no line", frame, len(frame))
+    what = "no whole frame of format 2, 7 or 8, and no line"
+    if _is_part(frame):
+        what = "one frame of format 2 or 7: 25 of them make a packet"
+    raise DecodeError(what, frame, len(frame))
+
+
+def _is_part(frame: bytes) -> bool:
+    return len(frame) == FRAME_SIZE and any(
+        is_frame(frame, status_at, is_first=is_first)
+        for status_at in (1, 0)
+        for is_first in (True, False)
+    )
 
 
 def _decode_df8(frame: bytes) -> Sample:

@@ -218,6 +218,27 @@ def test_the_frames_of_a_serial_line_are_one_series(call):
 def test_a_serial_line_without_a_whole_frame_is_a_problem(call):
     code, out, err = call(decode, "contec-cms50", "85400748")
     assert (code, out) == (1, "")
-    assert err.startswith("No whole frame. Check that")
+    assert err.startswith("a frame has 5 bytes at byte 4 of 4. Check that")
     code, _, err = call(decode, "contec-cms50", "--characteristic", "2A35", "85400748")
     assert (code, "it is serial" in err) == (2, True)
+
+
+def test_a_frame_that_ends_a_stretch_is_told_by_itself(call):
+    code, out, err = call(decode, "contec-cms50-v7", "018185c083c8e18080")
+    [said] = objects(out)
+    assert (code, said["driver"], said["raw"]) == (0, "contec-cms50-v7", ["018185c083c8e18080"])
+    assert said["frame"] | {"finger_out": True, "spo2": 97, "pulse": 72} == said["frame"]
+    assert err.startswith("A whole frame, of which a session makes no reading")
+
+
+@pytest.mark.parametrize(
+    ("frame", "why"),
+    [
+        ("0181010083", "one frame of format 2 or 7: 25 of them make a packet at byte 5 of 5."),
+        ("81123400c7", "one frame of format 2 or 7: 25 of them make a packet at byte 5 of 5."),
+        ("01800100e3", "no whole frame of format 2, 7 or 8, and no line at byte 5 of 5."),
+    ],
+)
+def test_a_part_of_a_packet_says_that_it_is_one(call, frame, why):
+    code, out, err = call(decode, "nonin-serial", frame)
+    assert (code, out, err.startswith(why)) == (1, "", True)
