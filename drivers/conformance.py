@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, get_args
 from drivers.conformance_golden import Case, GoldenError, load_cases, tell
 from drivers.conformance_imports import find_strangers
 from drivers.errors import DecodeError, LinkError, UnexpectedReply
+from drivers.grades import grade_of
 from drivers.metrics import name_of
 from drivers.replay import find_decoder, replay
 from drivers.spi import (
@@ -88,6 +89,7 @@ def _check(driver: Driver) -> Iterator[tuple[str, str]]:
         return
     try:
         cases = load_cases(driver)
+        grade_of(driver)
     except GoldenError as error:
         yield "golden", str(error)
         return

@@ -198,7 +198,12 @@ def test_the_installed_drivers_are_listed(call):
     assert (code, known["sig-blood-pressure"]["writes"]) == (0, ["2A08", "2A2B"])
     wired = known["contec-cms50"]
     assert (wired["line"]["baud"], wired["commands"]) == (19200, ["f5f5", "f6f6f6"])
-    assert "sig-blood-pressure" in call(drivers, "list")[1]
+    cuff = known["sig-blood-pressure"]
+    assert (cuff["transport"], cuff["grade"]) == ("ble", "captures")
+    assert "A&D UA-651BLE" in cuff["devices"]
+    lines = call(drivers, "list")[1].splitlines()
+    at = lines.index("sig-blood-pressure 1.0  ble  captures")
+    assert "    A&D UA-651BLE" in lines[at:]
 
 
 def test_the_frames_of_a_serial_line_are_one_series(call):
