@@ -35,6 +35,8 @@ def run(args: argparse.Namespace) -> int:
     else:
         for name in ("records", "readings", "failed_measurements", "sightings"):
             print(f"{getattr(found, name):>8} {name.replace('_', ' ')}")
+        for name, flags in found.implausible.items():
+            print(f"reading {name} cannot be so: {', '.join(flags)}")
         for problem in found.problems:
             print(problem, file=sys.stderr)
         print(f"{len(found.problems)} problems", file=sys.stderr)
