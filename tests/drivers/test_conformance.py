@@ -133,11 +133,11 @@ def test_the_kit_finds_who_breaks_a_rule(rule, edit, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("rule", "sound", "broken"),
     [
-        ("cut", "yield Undecodable(error, (frame,))", "continue"),
+        ("cut", "of = read(frame, name)", 'of = read(frame.ljust(18, b"\\0"), name)'),
         (
             "writes",
-            "frames = link.sub",
-            'await link.write("2A52", b"1")\n        frames = link.sub',
+            "async for item in listen",
+            'await link.write("2A52", b"1")\n        async for item in listen',
         ),
         ("info", "writes=device_clock.CHARACTERISTICS", 'writes=("2A52",)'),
         ("info", 'match=("1810",)', "match=()"),

@@ -40,7 +40,6 @@ OTHERWISE = {
 # What an item does not say; the raw frame holds it.
 UNTOLD = {
     "trailing": "a frame with a byte too many does not decode at all",
-    "plausible": "plausibility is a stage of its own, behind the drivers",
     "day_of_week": "a date has one",
     "fractions256": "clocks are told to the second",
     "adjust_reason": "it says nothing of a time",
@@ -59,6 +58,7 @@ UNTOLD = {
     "e_pulse_display": "another average",
 }
 UNTOLD_HERE = {
+    ("gl-cap-session", "plausible"): "13 mg/dL is flagged by nobody: it has been survived",
     ("nonin-df2-packet", "spo2_fast"): "another average",
     ("nonin-df2-sync", "pleth"): "one of 25 frames of a packet",
     ("nonin-df7-frame", "pleth"): "one of 25 frames of a packet",
