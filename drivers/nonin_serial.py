@@ -2,8 +2,8 @@
 
 Devices: OEM III boards and Xpod (format 2), Onyx II 9560 set to 2, 7 or 8, and tabletop and
          handheld models with a line a second (2500, 8500, Avant)
-Source:  Nonin 6470-000 and OEM III specification; manuals for the lines. nonin_framer states how
-         the format is told
+Source:  Nonin 6470-000 and OEM III specification; manuals for the lines. nonin_serial_framer states
+         how the format is told
 Clock:   none; three packets a second in formats 2 and 7, one frame or line a second else
 
 After the finger is taken out Nonin repeats the last value for ten seconds with the sensor alarm
@@ -17,7 +17,7 @@ from decimal import Decimal
 from typing import ClassVar, NamedTuple
 
 from drivers.errors import DecodeError
-from drivers.nonin_framer import (
+from drivers.nonin_serial_framer import (
     DF8_SIZE,
     FRAME_SIZE,
     LINE,

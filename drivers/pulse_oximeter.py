@@ -17,7 +17,7 @@ from typing import ClassVar
 
 from drivers import device_clock, device_information
 from drivers.listening import listen
-from drivers.plx import (
+from drivers.pulse_oximeter_frames import (
     AMPLITUDE,
     CONTINUOUS,
     PULSE,

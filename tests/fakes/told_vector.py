@@ -5,10 +5,10 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from drivers import contec_memory, record_access
+from drivers import contec_cms50_memory, record_access
 from drivers.errors import DecodeError, UnexpectedReply
-from drivers.nonin_framer import is_frame
-from drivers.plx_status import MEASUREMENT_STATUS, SENSOR_STATUS
+from drivers.nonin_serial_framer import is_frame
+from drivers.pulse_oximeter_status import MEASUREMENT_STATUS, SENSOR_STATUS
 from drivers.record_access import Opcode, Operator, Outcome
 from drivers.replay import find_decoder, replay
 from drivers.spi import (
@@ -117,8 +117,8 @@ class Told:
         if more:
             return {}
         with suppress(DecodeError):
-            if driver.info.id == "contec-cms50" and len(frame) == contec_memory.RECORD_SIZE:
-                return dict(zip(("pulse", "spo2"), contec_memory.decode(frame), strict=True))
+            if driver.info.id == "contec-cms50" and len(frame) == contec_cms50_memory.RECORD_SIZE:
+                return dict(zip(("pulse", "spo2"), contec_cms50_memory.decode(frame), strict=True))
             said = (find_decoder(driver, name) or bytes)(frame)
             if isinstance(said, Reading):
                 return {**said.attributes, **dict.fromkeys(said.status, True)}
