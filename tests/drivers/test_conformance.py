@@ -2,8 +2,10 @@
 
 import json
 import shutil
+import sys
 from importlib import import_module
 from pathlib import Path
+from statistics import median
 
 import pytest
 
@@ -26,6 +28,13 @@ def test_an_installed_driver_keeps_to_every_rule(id_):
 def test_every_public_vector_of_a_cms50_is_among_the_golden_frames():
     ids = {case.id for case in load_cases(DRIVERS["contec-cms50"])}
     assert {f"cms50-live-{name}" for name in ("beep", "pleth", "bar", "pr255", "pr127")} <= ids
+
+
+def test_drivers_are_small():
+    modules = (sys.modules[type(driver).__module__] for driver in DRIVERS.values())
+    sizes = [len(Path(module.__file__).read_text().splitlines()) for module in modules]
+    assert median(sizes) < 100
+    assert max(sizes) <= 150
 
 
 def run(folder, *words):
