@@ -56,7 +56,7 @@ class HealthSensor:
         ),
         writes=(CONTROL_POINT, SENDING),
         devices=(
-            "devices with the Bluetooth Generic Health Sensor Service",
+            "any device with the Bluetooth Generic Health Sensor Service (1840)",
             "pill dispensers that speak it",
         ),
         any_metric=True,

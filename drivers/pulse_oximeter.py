@@ -55,7 +55,10 @@ class PulseOximeter:
             *device_information.CHARACTERISTICS,
         ),
         writes=(CONTROL_POINT, *device_clock.CHARACTERISTICS),
-        devices=("pulse oximeters with the Bluetooth Pulse Oximeter Service", "Masimo MightySat"),
+        devices=(
+            "any oximeter with the Bluetooth Pulse Oximeter Service (1822)",
+            "Masimo MightySat",
+        ),
     )
 
     async def session(self, link: GattLink) -> AsyncIterator[Item]:

@@ -40,7 +40,10 @@ class Scale:
             *device_information.CHARACTERISTICS,
         ),
         writes=device_clock.CHARACTERISTICS,
-        devices=("scales with the Bluetooth Weight Scale or Body Composition Service",),
+        devices=(
+            "any scale with the Bluetooth Weight Scale (181D) or Body Composition Service (181B)",
+            "A&D UC-352BLE",
+        ),
     )
 
     async def session(self, link: GattLink) -> AsyncIterator[Item]:
