@@ -54,13 +54,13 @@ test-interop: env broker
 	@cd docs/consumers/node && npm ci --omit=optional --ignore-scripts --silent
 	@$(BIN)/pytest -q tests/interop
 
-bench: env broker build/thingsboard/stamp
+bench: env broker build/thingsboard/stamp build/bluetooth-sig/stamp
 	@$(BIN)/python -m benchmarks
 
-# The peer that is measured beside us, in an environment of its own.
-build/thingsboard/stamp: requirements/thingsboard.txt
-	$(PYTHON) -m venv --clear build/thingsboard
-	build/thingsboard/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/thingsboard.txt
+# The peers that are measured beside us, each in an environment of its own.
+build/%/stamp: requirements/%.txt
+	$(PYTHON) -m venv --clear build/$*
+	build/$*/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/$*.txt
 	@touch $@
 
 # strace, by which single system calls are made to fail, from Debian's packages.
@@ -93,5 +93,6 @@ lock:
 	lock --extra hub -o requirements/hub.txt; \
 	lock --extra backend -o requirements/backend.txt; \
 	lock --extra hub --extra backend --extra simulator --extra dev -o requirements/dev.txt; \
-	uv pip compile -q --universal --generate-hashes --no-header --no-annotate --python-version 3.11 \
-		requirements/thingsboard.in -o requirements/thingsboard.txt
+	for peer in thingsboard bluetooth-sig; do \
+		uv pip compile -q --universal --generate-hashes --no-header --no-annotate --python-version 3.11 \
+			requirements/$$peer.in -o requirements/$$peer.txt; done

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 HEAD = ("what", "ours", "JSON per reading", "ThingsBoard gateway", "budget", "")
@@ -47,9 +47,14 @@ class Claim:
 
 
 def table(claims: Iterable[Claim], thingsboard: Mapping[str, float]) -> str:
-    """A table in Markdown that reads as well on a terminal; in brackets ours / peer."""
-    rows = [list(HEAD), *(claim.cells(thingsboard.get(claim.key)) for claim in claims)]
-    widths = [max(len(row[n]) for row in rows) for n in range(len(HEAD))]
+    """The claims; in brackets ours / peer."""
+    return as_table(HEAD, (claim.cells(thingsboard.get(claim.key)) for claim in claims))
+
+
+def as_table(head: Sequence[str], of: Iterable[Sequence[str]]) -> str:
+    """A table in Markdown that reads as well on a terminal."""
+    rows = [head, *of]
+    widths = [max(len(row[n]) for row in rows) for n in range(len(head))]
     lines = [
         "| "
         + " | ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))

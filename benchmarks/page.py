@@ -18,8 +18,20 @@ design.
 """
 
 
-def write_page(table: str, machine: str) -> None:
-    """Put the table into the page, whose words below it are kept."""
+DECODING = """\
+## Decoding
+
+Golden frames of each driver, run through whole sessions on one core; beside it
+[bluetooth-sig](https://pypi.org/project/bluetooth-sig/) 0.6.0, which has no sessions, on those that
+it knows. The second table holds its values against those of the golden files, each of which names
+its source; shown is the first that differs.
+
+"""
+
+
+def write_page(table: str, decoding: str, machine: str) -> None:
+    """Put the tables into the page, whose words below them are kept."""
     page = PAGE.read_text() if PAGE.exists() else ""
     kept = page.partition(END)[2]
-    PAGE.write_text(HEAD.format(machine=machine) + table + "\n\n" + END + kept)
+    parts = (HEAD.format(machine=machine) + table, DECODING + decoding, END + kept)
+    PAGE.write_text("\n\n".join(parts))

@@ -8,29 +8,18 @@ Clock:   device local time, no zone, absent when never set; 0x2A08 or 0x2A2B whe
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from decimal import Decimal
+from functools import partial
 from typing import ClassVar
 
 from drivers import device_clock, device_information
 from drivers.blood_pressure_fields import MEAN, PRESSURES, PULSE, Flag, read
-from drivers.device_clock import Setting
-from drivers.errors import DecodeError
-from drivers.spi import (
-    DeviceEvent,
-    DriverInfo,
-    Frame,
-    GattLink,
-    Item,
-    Observation,
-    Origin,
-    Reading,
-    Undecodable,
-    Unit,
-)
+from drivers.listening import Each, listen
+from drivers.quirks import origin_of
+from drivers.specials import tell_apart
+from drivers.spi import DeviceEvent, DriverInfo, Frame, GattLink, Item, Observation, Reading, Unit
 
 MEASUREMENT = "2A35"
 INTERMEDIATE = "2A36"
-A_AND_D = "A&D"
 
 
 class BloodPressure:
@@ -65,21 +54,11 @@ class BloodPressure:
         asked for the pressure while it deflates (0x2A36): that is no reading of record, and comes
         several times a second. Frames of it alone, from elsewhere, are told.
         """
-        async for said in device_information.read(link):
-            yield said
         is_measuring = link.offers(MEASUREMENT) or not link.offers(INTERMEDIATE)
-        frames = link.subscribe(MEASUREMENT if is_measuring else INTERMEDIATE)
-        async for fact in device_clock.adjust(link, _setting(link.name)):
-            yield fact
-        async for level in device_information.read_battery(link):
-            yield level
-        async for frame in frames:
-            try:
-                told = decode(frame.data, link.name) if is_measuring else decode_cuff(frame.data)
-            except DecodeError as error:
-                yield Undecodable(error, (frame,))
-            else:
-                yield told
+        heard = MEASUREMENT if is_measuring else INTERMEDIATE
+        ear = Each(partial(decode, name=link.name) if is_measuring else decode_cuff)
+        async for item in listen(link, (heard,), ear):
+            yield item
 
 
 def decode(frame: bytes, name: str = "") -> Reading:
@@ -90,22 +69,19 @@ def decode(frame: bytes, name: str = "") -> Reading:
     pressure the reading has failed. Reserved flags stand in `attributes["unknown_flags"]`.
     """
     of = read(frame, name)
-    numbers = {metric: value for metric, value in of.sent.items() if isinstance(value, Decimal)}
-    special = {metric.name: str(of.sent[metric]) for metric in of.sent if metric not in numbers}
+    numbers, special = tell_apart(of.sent)
     if of.is_bm85 and numbers.get(MEAN) == 0:
         special[MEAN.name] = str(numbers.pop(MEAN))
-    # The Blood Pressure Service wants a time stamp on what comes from a memory: what has none was
-    # measured just now. An A&D whose clock was never set stores readings, and sends them without.
-    is_live = not frame[0] & Flag.TIME_STAMP and not name.startswith(A_AND_D)
     return Reading(
         observations=tuple(
-            Observation(metric, value, Unit.PER_MINUTE if metric is PULSE else of.unit)
-            for metric, value in numbers.items()
+            Observation(metric, numbers[metric], Unit.PER_MINUTE if metric is PULSE else of.unit)
+            for metric in of.sent
+            if metric in numbers
         ),
         raw=(Frame(MEASUREMENT, frame),),
         device_time=of.time,
         status=of.status,
-        origin=Origin.LIVE if is_live else Origin.UNKNOWN,
+        origin=origin_of(name, has_time=bool(frame[0] & Flag.TIME_STAMP)),
         failed=not numbers.keys() & set(PRESSURES),
         attributes={**of.attributes, "special": special} if special else of.attributes,
     )
@@ -124,12 +100,3 @@ def decode_cuff(frame: bytes) -> DeviceEvent:
     if of.status:
         facts["status"] = " ".join(of.status)
     return DeviceEvent("cuff-pressure", (Frame(INTERMEDIATE, frame),), of.time, facts)
-
-
-def _setting(name: str) -> Setting:
-    """When to set the clock: an A&D sends nothing unless that is done within 5 s of connecting."""
-    if name.startswith(A_AND_D):
-        return Setting.ALWAYS
-    if name.casefold().startswith("blesmart_"):  # these Omrons must not be written to
-        return Setting.NEVER
-    return Setting.WHEN_WRONG

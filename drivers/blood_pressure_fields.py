@@ -44,7 +44,7 @@ class Flag(IntFlag):
 class Fields(NamedTuple):
     """What one value of 0x2A35 or 0x2A36 holds; `attributes` is what is no measurement."""
 
-    sent: Mapping[Metric, Decimal | Special]
+    sent: Mapping[int, Decimal | Special]
     unit: Unit
     time: datetime | None
     status: tuple[str, ...]
@@ -61,7 +61,7 @@ def read(frame: bytes, name: str = "") -> Fields:
     reader = Reader(frame)
     flags = reader.uint(1)
     is_bm85 = "BM85" in name.upper() and flags == BM85_FLAGS
-    sent: dict[Metric, Decimal | Special] = {metric: reader.sfloat() for metric in PRESSURES}
+    sent: dict[int, Decimal | Special] = {metric: reader.sfloat() for metric in PRESSURES}
     time = reader.date_time() if flags & Flag.TIME_STAMP else None
     if flags & Flag.PULSE:
         sent[PULSE] = Decimal(reader.uint(2, "big")) if is_bm85 else reader.sfloat()

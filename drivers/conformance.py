@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import inspect
 import re
-import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple, get_args
@@ -17,8 +15,9 @@ from typing import Any, NamedTuple, get_args
 from drivers.conformance_golden import Case, GoldenError, load_cases, tell
 from drivers.conformance_imports import find_strangers
 from drivers.errors import DecodeError, LinkError, UnexpectedReply
+from drivers.grades import grade_of
 from drivers.metrics import name_of
-from drivers.replay import replay
+from drivers.replay import find_decoder, replay
 from drivers.spi import (
     RX,
     Driver,
@@ -90,6 +89,7 @@ def _check(driver: Driver) -> Iterator[tuple[str, str]]:
         return
     try:
         cases = load_cases(driver)
+        grade_of(driver)
     except GoldenError as error:
         yield "golden", str(error)
         return
@@ -211,19 +211,12 @@ def _check_cuts(driver: Driver, case: Case) -> Iterator[str]:
 
 
 def _decode_cut(driver: Driver, cut: bytes, name: str) -> str:
-    """What is wrong with how the module's `decode(frame)` or `decode(frame, name)` takes it."""
-    decode: Callable[..., object] | None
-    decode = getattr(sys.modules[type(driver).__module__], "decode", None)
+    """What is wrong with how the `decode` of the driver's module takes it."""
+    decode = find_decoder(driver, name)
     if decode is None:
         return ""
-    for given in ((cut, name), (cut,)):
-        with suppress(TypeError):
-            inspect.signature(decode).bind(*given)
-            break
-    else:
-        return ""
     try:
-        decode(*given)
+        decode(cut)
     except DecodeError:
         return ""
     except Exception as error:  # noqa: BLE001  whatever a stranger's code raises is the finding

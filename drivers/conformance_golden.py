@@ -35,7 +35,8 @@ class GoldenError(Exception):
 class Case(NamedTuple):
     """Frames of one characteristic, or of a serial line, and what they say.
 
-    `is_stream` says that the frames are what a line brought, cut anywhere.
+    `is_stream` says that the frames are what a line brought, cut anywhere. `confidence` is how the
+    source knows them: "captured", "test-suite", "spec-example" or "derived".
     """
 
     id: str
@@ -43,18 +44,29 @@ class Case(NamedTuple):
     frames: tuple[Frame, ...]
     is_stream: bool
     expected: tuple[Mapping[str, Any], ...]
+    device: str
+    confidence: str
 
 
-def load_cases(driver: Driver) -> list[Case]:
-    """The cases of the file. Raises GoldenError."""
+def load_table(driver: Driver) -> Mapping[str, Any]:
+    """The file as it is. Raises GoldenError."""
     place = sys.modules[type(driver).__module__].__package__
     if not place:
         raise GoldenError("its module lies in no package, so nothing can be shipped beside it")
     file = files(place) / "golden" / f"{driver.info.id}.toml"
     try:
-        table = tomllib.loads(file.read_text(encoding="utf-8"))
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise GoldenError(f"{file}: {type(error).__name__}: {error}") from error
+
+
+def load_cases(driver: Driver) -> list[Case]:
+    """The cases of the file. Raises GoldenError."""
+    table = load_table(driver)
+    file = f"golden/{driver.info.id}.toml"
+    try:
         cases = [_understand(driver, table, case) for case in table["case"]]
-    except (OSError, ValueError, LookupError, TypeError) as error:
+    except (ValueError, LookupError, TypeError) as error:
         raise GoldenError(f"{file}: {type(error).__name__}: {error}") from error
     if not cases or len({case.id for case in cases}) < len(cases):
         raise GoldenError(f"{file}: wanted cases, each with an id of its own")
@@ -120,6 +132,8 @@ def _understand(driver: Driver, table: Mapping[str, Any], case: Mapping[str, Any
         frames=tuple(_frame(source, words, driver.info.characteristics) for words in sent),
         is_stream=is_stream,
         expected=tuple(_complete(expected) for expected in case["expected"]),
+        device=str(case.get("device", "")),
+        confidence=str(case.get("confidence", "")),
     )
 
 

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator
 from decimal import Decimal
 from typing import ClassVar, NamedTuple
 
-from drivers.contec_memory import ASK, RECORD_SIZE, STOP, Memory
+from drivers.contec_cms50_memory import ASK, RECORD_SIZE, STOP, Memory
 from drivers.errors import DecodeError
 from drivers.spi import DriverInfo, Item, Line, SerialLink
 from drivers.stream import OXIMETRY, PLETH, Kind, Stream, Told, ask

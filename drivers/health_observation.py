@@ -7,7 +7,7 @@ Source: Generic Health Sensor Service 1.0, Health Observation Body, after the mo
 
 from __future__ import annotations
 
-from drivers import elapsed_time
+from drivers import health_elapsed_time
 from drivers.errors import DecodeError
 from drivers.health_values import Body, Part, read_metric, read_value
 from drivers.metrics import name_of
@@ -70,7 +70,7 @@ def _read_attributes(part: Part, flags: int) -> None:
     """In the order of their flags; what is not listed has a length that nobody knows."""
     reader, frame, body, facts = part
     if flags & 0x0002:
-        body.stamps.append(elapsed_time.read(reader, frame))
+        body.stamps.append(health_elapsed_time.read(reader, frame))
     if flags & 0x0004:
         facts["duration_s"] = str(reader.float32())
     if flags & 0x0008:

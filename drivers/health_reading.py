@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from drivers.elapsed_time import Stamp
 from drivers.errors import DecodeError
+from drivers.health_elapsed_time import Stamp
 from drivers.health_observation import decode_body
+from drivers.health_segments import join
 from drivers.health_values import Body
 from drivers.metrics import Metric, name_of
 from drivers.reader import Reader
-from drivers.segments import join
 from drivers.spi import DeviceEvent, Frame, Origin, Reading
 
 LIVE = "2B8B"

@@ -13,13 +13,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from typing import ClassVar
 
-from drivers import device_information, elapsed_time
+from drivers import device_information, health_elapsed_time
 from drivers.characteristic import read_if_allowed, write_if_allowed
 from drivers.errors import DecodeError
 from drivers.health_reading import LIVE, STORED, tell
+from drivers.health_segments import Segments
 from drivers.listening import hear_all
 from drivers.record_access import CONTROL_POINT, Opcode, request
-from drivers.segments import Segments
 from drivers.spi import (
     ClockRead,
     DeviceEvent,
@@ -51,12 +51,12 @@ class HealthSensor:
             STORED,
             CONTROL_POINT,
             SENDING,
-            elapsed_time.CURRENT_TIME,
+            health_elapsed_time.CURRENT_TIME,
             *device_information.CHARACTERISTICS,
         ),
         writes=(CONTROL_POINT, SENDING),
         devices=(
-            "devices with the Bluetooth Generic Health Sensor Service",
+            "any device with the Bluetooth Generic Health Sensor Service (1840)",
             "pill dispensers that speak it",
         ),
         any_metric=True,
@@ -114,8 +114,8 @@ def _understand(frames: tuple[Frame, ...]) -> Item:
 
 
 async def _read_clock(link: GattLink) -> AsyncIterator[ClockRead | Undecodable]:
-    if frame := await read_if_allowed(link, elapsed_time.CURRENT_TIME):
+    if frame := await read_if_allowed(link, health_elapsed_time.CURRENT_TIME):
         try:
-            yield elapsed_time.decode_clock(frame)
+            yield health_elapsed_time.decode_clock(frame)
         except DecodeError as error:
             yield Undecodable(error, (frame,))

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import NamedTuple
 
-from drivers.elapsed_time import Stamp
 from drivers.errors import DecodeError
+from drivers.health_elapsed_time import Stamp
 from drivers.health_units import MDC_CODE, unit_of
 from drivers.metrics import metric_of, name_of
 from drivers.reader import Reader

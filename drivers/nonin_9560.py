@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from typing import ClassVar
 
 from drivers.errors import DecodeError
-from drivers.nonin_df13 import ETX, Framer, decode
+from drivers.nonin_9560_format import ETX, Framer, decode
 from drivers.spi import (
     RX,
     ClockRead,

@@ -17,7 +17,7 @@ from typing import ClassVar
 
 from drivers import device_information
 from drivers.errors import DecodeError
-from drivers.nonin_oximetry import ON, OXIMETRY, PULSE, SMART, SPO2, TOLD, UNITS, decode
+from drivers.nonin_ble_frame import ON, OXIMETRY, PULSE, SMART, SPO2, TOLD, UNITS, decode
 from drivers.spi import (
     DeviceEvent,
     DriverInfo,

@@ -2,41 +2,22 @@
 
 Devices: OEM III boards and Xpod (format 2), Onyx II 9560 set to 2, 7 or 8, and tabletop and
          handheld models with a line a second (2500, 8500, Avant)
-Source:  Nonin 6470-000 and OEM III specification; manuals for the lines. nonin_framer states how
-         the format is told
+Source:  Nonin 6470-000 and OEM III specification; manuals for the lines. nonin_serial_framer states
+         how the format is told
 Clock:   none; three packets a second in formats 2 and 7, one frame or line a second else
-
-After the finger is taken out Nonin repeats the last value for ten seconds with the sensor alarm
-set: beside an alarm no value is one.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from decimal import Decimal
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
-from drivers.errors import DecodeError
-from drivers.nonin_framer import (
-    DF8_SIZE,
-    FRAME_SIZE,
-    LINE,
-    PACKET_SIZE,
-    NoninFramer,
-    fit_df2,
-    fit_df7,
-    fit_df8,
-)
+from drivers.nonin_serial_framer import NoninFramer
+from drivers.nonin_serial_sample import decode
 from drivers.spi import DriverInfo, Item, Line, SerialLink
-from drivers.stream import OXIMETRY, Kind, Stream, Told
+from drivers.stream import OXIMETRY, Stream
 
-NO_SPO2, NO_PULSE = 127, 511
-FLOAT_AT = 3
-# Places in the 25 floats of a packet; the other averages stand in the raw frames alone.
-PULSE_HIGH, PULSE_LOW, SPO2, REVISION, STATUS_2 = 0, 1, 2, 3, 7
-PACKETS = Kind(OXIMETRY, Decimal(3), longest=90, is_summed=True)  # half a minute
-FRAMES = Kind(OXIMETRY, Decimal(1), longest=50)  # before a minute is over
-LINES = FRAMES._replace(is_summed=True)
+__all__ = ["NoninSerial", "decode"]
 
 
 class NoninSerial:
@@ -60,82 +41,3 @@ class NoninSerial:
                 yield series
         for series in stream.end():
             yield series
-
-
-class Sample(NamedTuple):
-    """What one packet, frame or line says; None for a value that it says there is none of.
-
-    `sensor_alarm` also stands for a sensor that is not connected. `revision` is the firmware's.
-    """
-
-    kind: Kind
-    spo2: int | None
-    pulse: int | None
-    sensor_alarm: bool = False
-    out_of_track: bool = False
-    artifact: bool = False
-    low_battery: bool = False
-    smart_point: bool = False
-    event: bool = False
-    revision: int = 0
-
-    def tell(self) -> Told:
-        """No value counts beside a sensor alarm."""
-        values = (None, None) if self.sensor_alarm else (self.spo2, self.pulse)
-        names = ("sensor_alarm", "out_of_track", "artifact", "low_battery", "smart_point", "event")
-        return Told(self.kind, values, {name: int(getattr(self, name)) for name in names})
-
-
-def decode(frame: bytes) -> Sample:
-    """What a packet of format 2 or 7, a frame of format 8 or a line says. Raises DecodeError."""
-    if found := LINE.fullmatch(frame):
-        spo2, pulse, _, event = found.groups()
-        return Sample(LINES, _number(spo2), _number(pulse), event=event is not None)
-    if len(frame) == DF8_SIZE and fit_df8(frame, is_last=True).size:
-        return _decode_df8(frame)
-    for fit, status_at in ((fit_df2, 1), (fit_df7, 0)):
-        if len(frame) == PACKET_SIZE and fit(frame).size:
-            return _decode_packet(frame, status_at)
-    raise DecodeError("no whole frame of format 2, 7 or 8, and no line", frame, len(frame))
-
-
-def _decode_df8(frame: bytes) -> Sample:
-    status, pulse, spo2, status_2 = frame
-    return Sample(
-        FRAMES,
-        None if spo2 == NO_SPO2 else spo2,
-        _pulse(status, pulse),
-        sensor_alarm=bool(status_2 & 0x08 or status & 0x40),
-        out_of_track=bool(status & 0x20),
-        artifact=bool(status & 0x04),
-        low_battery=bool(status_2 & 0x01),
-        smart_point=bool(status_2 & 0x20),
-    )
-
-
-def _decode_packet(packet: bytes, status_at: int) -> Sample:
-    """What stands in each status counts where it stands in any."""
-    status = 0
-    for each in packet[status_at::FRAME_SIZE]:
-        status |= each
-    floats = packet[FLOAT_AT::FRAME_SIZE]
-    return Sample(
-        PACKETS,
-        None if floats[SPO2] == NO_SPO2 else floats[SPO2],
-        _pulse(floats[PULSE_HIGH], floats[PULSE_LOW]),
-        sensor_alarm=bool(status & (0x40 | 0x08)),
-        artifact=bool(status & 0x20),
-        out_of_track=bool(status & 0x10),
-        low_battery=bool(floats[STATUS_2] & 0x01),
-        smart_point=bool(floats[STATUS_2] & 0x20),
-        revision=floats[REVISION],
-    )
-
-
-def _pulse(high: int, low: int) -> int | None:
-    pulse = (high & 0x03) << 7 | low & 0x7F
-    return None if pulse == NO_PULSE else pulse
-
-
-def _number(text: bytes) -> int | None:
-    return None if text == b"---" else int(text)

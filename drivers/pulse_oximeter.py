@@ -17,7 +17,7 @@ from typing import ClassVar
 
 from drivers import device_clock, device_information
 from drivers.listening import listen
-from drivers.plx import (
+from drivers.pulse_oximeter_frames import (
     AMPLITUDE,
     CONTINUOUS,
     PULSE,
@@ -55,7 +55,10 @@ class PulseOximeter:
             *device_information.CHARACTERISTICS,
         ),
         writes=(CONTROL_POINT, *device_clock.CHARACTERISTICS),
-        devices=("pulse oximeters with the Bluetooth Pulse Oximeter Service", "Masimo MightySat"),
+        devices=(
+            "any oximeter with the Bluetooth Pulse Oximeter Service (1822)",
+            "Masimo MightySat",
+        ),
     )
 
     async def session(self, link: GattLink) -> AsyncIterator[Item]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
+import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import suppress
 from datetime import datetime
 
 from drivers.spi import RX, Chunk, ClockSet, Driver, Frame, Item
@@ -32,6 +35,18 @@ def replay(
         before = len(link.frames)
         yield from (i for i in _play(driver.session(link)) if not isinstance(i, ClockSet))
         wanted = len(link.frames) < before
+
+
+def find_decoder(driver: Driver, name: str = "") -> Callable[[bytes], object] | None:
+    """The pure `decode(frame)` or `decode(frame, name)` of the driver's module, if it has one."""
+    decode = getattr(sys.modules[type(driver).__module__], "decode", None)
+    if not callable(decode):
+        return None
+    for more in ((name,), ()):
+        with suppress(TypeError):
+            inspect.signature(decode).bind(b"", *more)
+            return lambda frame: decode(frame, *more)
+    return None
 
 
 def _play(session: AsyncIterator[Item]) -> Iterator[Item]:

@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from typing import ClassVar
 
-from drivers import device_clock, device_information, weight
-from drivers.body_composition import FIELDS, MEASUREMENT, Packet, decode_packet
+from drivers import device_clock, device_information, scale_weight
 from drivers.listening import listen
+from drivers.scale_composition import FIELDS, MEASUREMENT, Packet, decode_packet
 from drivers.spi import DriverInfo, Frame, GattLink, Item, Metric, Reading
 
 BODY_COMPOSITION = MEASUREMENT
@@ -29,29 +29,34 @@ class Scale:
         transport="ble",
         match=("181D", "181B"),
         metrics=(
-            *weight.METRICS,
-            *(field.metric for field in FIELDS if field.metric not in weight.METRICS),
+            *scale_weight.METRICS,
+            *(field.metric for field in FIELDS if field.metric not in scale_weight.METRICS),
             Metric.MDC_BODY_FAT,
         ),
         characteristics=(
-            weight.MEASUREMENT,
+            scale_weight.MEASUREMENT,
             BODY_COMPOSITION,
             *device_clock.CHARACTERISTICS,
             *device_information.CHARACTERISTICS,
         ),
         writes=device_clock.CHARACTERISTICS,
-        devices=("scales with the Bluetooth Weight Scale or Body Composition Service",),
+        devices=(
+            "any scale with the Bluetooth Weight Scale (181D) or Body Composition Service (181B)",
+            "A&D UC-352BLE",
+        ),
     )
 
     async def session(self, link: GattLink) -> AsyncIterator[Item]:
         """What the device says of itself, its clock, then what it weighs."""
-        async for item in listen(link, (weight.MEASUREMENT, BODY_COMPOSITION), Ear(link.name)):
+        async for item in listen(
+            link, (scale_weight.MEASUREMENT, BODY_COMPOSITION), Ear(link.name)
+        ):
             yield item
 
 
 def decode(frame: bytes, name: str = "") -> Reading:
     """The reading in one 0x2A9D indication of a device that advertises `name`."""
-    return weight.decode(frame, name)
+    return scale_weight.decode(frame, name)
 
 
 class Ear:
@@ -67,8 +72,8 @@ class Ear:
 
     def hear(self, frame: Frame, _at_ms: int) -> Iterator[Item]:
         """The readings that the frame completes."""
-        if frame.source == weight.MEASUREMENT:
-            yield weight.decode(frame.data, self._name)
+        if frame.source == scale_weight.MEASUREMENT:
+            yield scale_weight.decode(frame.data, self._name)
             return
         packet = decode_packet(frame.data)
         if self._first and packet.continues(self._first):

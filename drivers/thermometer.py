@@ -70,7 +70,10 @@ class Thermometer:
             *device_information.CHARACTERISTICS,
         ),
         writes=device_clock.CHARACTERISTICS,
-        devices=("thermometers with the Bluetooth Health Thermometer Service",),
+        devices=(
+            "any thermometer with the Bluetooth Health Thermometer Service (1809)",
+            "A&D UT-201BLE",
+        ),
     )
 
     async def session(self, link: GattLink) -> AsyncIterator[Item]:

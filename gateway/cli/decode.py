@@ -10,13 +10,14 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from drivers import device_clock, device_information
-from drivers.errors import DriverError
-from drivers.replay import replay
+from drivers.errors import DecodeError, DriverError
+from drivers.replay import find_decoder, replay
 from drivers.spi import RX, Driver, Frame, Item, Undecodable
-from gateway.cli.decoded import as_facts, tell_answers
+from gateway.cli.decoded import as_facts, as_parts, tell_answers
 from gateway.registry import load_drivers
 
 NEXT_STEP = "Check that the frame is whole, and that driver and --name are those of the device."
+NO_READING = "A whole frame, of which a session makes no reading; this is what it says by itself."
 SHARED = {*device_clock.CHARACTERISTICS, *device_information.CHARACTERISTICS}
 """Every driver reads them in the same way."""
 
@@ -62,8 +63,7 @@ def run(args: argparse.Namespace) -> int:
     code = 0
     items = _play(driver, args.name, frames)
     if not items and driver.info.transport == "serial":
-        print(f"No whole frame. {NEXT_STEP}", file=sys.stderr)
-        code = 1
+        code = _tell_alone(driver, args.name, frames)
     for item in items:
         if isinstance(item, Undecodable):
             print(f"{item.error}. {NEXT_STEP}", file=sys.stderr)
@@ -81,6 +81,25 @@ def _play(driver: Driver, name: str, frames: Sequence[Frame]) -> list[Item]:
         for item in replay(driver, name, frames):
             items.append(item)  # noqa: PERF402  what came before the end is wanted
     return items
+
+
+def _tell_alone(driver: Driver, name: str, frames: Sequence[Frame]) -> int:
+    """Print what each frame says by itself where a session hands on nothing; 1 if one is none."""
+    decode = find_decoder(driver, name)
+    if decode is None:
+        print(f"No whole frame. {NEXT_STEP}", file=sys.stderr)
+        return 1
+    code = 0
+    for _, data in frames:
+        try:
+            said = decode(data)
+        except DecodeError as error:
+            print(f"{error}. {NEXT_STEP}", file=sys.stderr)
+            code = 1
+        else:
+            print(NO_READING, file=sys.stderr)
+            print(json.dumps(as_parts(driver, said, data)))
+    return code
 
 
 def _understand(

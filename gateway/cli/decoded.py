@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from enum import IntEnum
-from typing import Any
+from typing import Any, get_args
 
 from drivers import record_access
 from drivers.errors import DecodeError
@@ -48,6 +48,15 @@ def as_facts(driver: Driver, item: Item) -> dict[str, Any]:
             }
         case _:
             return _say(item)
+
+
+def as_parts(driver: Driver, said: object, frame: bytes) -> dict[str, Any]:
+    """What a frame says that is no item: the fields by which the driver's decoder names them."""
+    if isinstance(said, get_args(Item)):
+        return as_facts(driver, said)
+    fields = said._asdict() if hasattr(said, "_asdict") else vars(said)
+    parts = {name: of for name, of in fields.items() if of is None or isinstance(of, bool | int)}
+    return {"driver": driver.info.id, "frame": parts, "raw": [frame.hex()]}
 
 
 def _say(item: ClockRead | ClockSet | Battery | Bookmark | DeviceInformation) -> dict[str, Any]:

@@ -8,6 +8,8 @@ import sys
 from typing import Any
 
 from drivers.conformance import check, count_cases
+from drivers.conformance_golden import GoldenError
+from drivers.grades import grade_of
 from drivers.spi import Driver
 from gateway.registry import load_drivers
 
@@ -15,7 +17,7 @@ from gateway.registry import load_drivers
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare `list [--json]` and `check [ID…] [--json]`."""
     actions = parser.add_subparsers(dest="action", required=True)
-    listing = actions.add_parser("list", help="list the installed drivers")
+    listing = actions.add_parser("list", help="the installed drivers, their devices and grades")
     listing.add_argument("--json", action="store_true", help="print one JSON array")
     checking = actions.add_parser("check", help="hold drivers to the rules of docs/drivers.md")
     checking.add_argument("ids", metavar="ID", nargs="*", help="those to check; all if none")
@@ -32,9 +34,9 @@ def run(args: argparse.Namespace) -> int:
         return 0
     for driver in drivers:
         info = driver.info
-        print(f"{info.id} {info.version}  {info.transport}  {', '.join(info.match + info.names)}")
-        for metric in info.metrics:
-            print(f"    {metric.name}")
+        print(f"{info.id} {info.version}  {info.transport}  {_grade(driver) or 'no golden file'}")
+        for device in info.devices:
+            print(f"    {device}")
     return 0
 
 
@@ -58,12 +60,22 @@ def _check(ids: list[str], *, as_json: bool) -> int:
     return 1 if findings else 0
 
 
+def _grade(driver: Driver) -> str | None:
+    """The driver's grade; None where its golden file cannot be used: `check` says why."""
+    try:
+        return grade_of(driver)
+    except GoldenError:
+        return None
+
+
 def _facts(driver: Driver) -> dict[str, Any]:
     info = driver.info
     return {
         "id": info.id,
         "version": info.version,
         "transport": info.transport,
+        "devices": info.devices,
+        "grade": _grade(driver),
         "match": info.match,
         "names": info.names,
         "metrics": [metric.name for metric in info.metrics],

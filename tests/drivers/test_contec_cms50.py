@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drivers.contec_cms50 import LIVE, SIZE, ContecCms50, decode, make_framer
-from drivers.contec_memory import ASK, MARKED_RECORDS, STOP, STORED
-from drivers.contec_memory import decode as decode_record
+from drivers.contec_cms50_memory import ASK, MARKED_RECORDS, STOP, STORED
+from drivers.contec_cms50_memory import decode as decode_record
 from drivers.errors import DecodeError
 from drivers.spi import Bookmark, Chunk, Origin, Series
 from drivers.stream import Stream

@@ -13,7 +13,7 @@ from drivers.nonin_9560 import (
     Nonin9560,
     set_time,
 )
-from drivers.nonin_df13 import HEADER, Framer, decode
+from drivers.nonin_9560_format import HEADER, Framer, decode
 from drivers.spi import ClockRead, ClockSet, Origin, Reading, Undecodable
 from tests.fakes.scripted_port import Brings, Commits, IsSilent, ScriptedPort, Writes
 

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from drivers.errors import DecodeError
 from drivers.nonin_ble import LONGEST, Finger, NoninBle
-from drivers.nonin_oximetry import OXIMETRY, decode
+from drivers.nonin_ble_frame import OXIMETRY, decode
 from drivers.replay import replay
 from drivers.spi import DeviceEvent, Frame, Reading, Series, Undecodable
 

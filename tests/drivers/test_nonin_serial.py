@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drivers.errors import DecodeError
-from drivers.nonin_framer import (
+from drivers.nonin_serial import NoninSerial, decode
+from drivers.nonin_serial_framer import (
     FRAME_SIZE,
     FRAMES,
     MOST_DOUBT,
@@ -14,7 +15,6 @@ from drivers.nonin_framer import (
     NoninFramer,
     is_frame,
 )
-from drivers.nonin_serial import NoninSerial, decode
 from drivers.replay import replay
 from drivers.spi import RX, Chunk, Frame, Series
 from tests.fakes.scripted_port import Brings, Commits, IsSilent, ScriptedPort

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.errors import DecodeError, LinkError, LinkLost
-from drivers.plx import decode_stream
-from drivers.plx_status import MEASUREMENT_STATUS, SENSOR_STATUS
 from drivers.pulse_oximeter import ALL_RECORDS, PulseOximeter, decode
+from drivers.pulse_oximeter_frames import decode_stream
+from drivers.pulse_oximeter_status import MEASUREMENT_STATUS, SENSOR_STATUS
 from drivers.spi import DeviceEvent, Frame, Origin, Reading, Series, Undecodable
 from tests.fakes.scripted_link import (
     Commits,

@@ -2,9 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivers.body_composition import FIELDS, decode_packet
 from drivers.errors import DecodeError, LinkLost
 from drivers.scale import Scale, decode
+from drivers.scale_composition import FIELDS, decode_packet
 from drivers.spi import Battery, Frame, Reading, Undecodable
 from tests.fakes.scripted_link import (
     Commits,

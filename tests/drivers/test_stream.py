@@ -3,10 +3,11 @@ from random import Random
 import pytest
 
 from drivers.contec_cms50 import LIVE, ContecCms50
+from drivers.contec_cms50_memory import STORED
 from drivers.contec_cms50_v7 import LIVE as LIVE_V7
 from drivers.contec_cms50_v7 import ContecCms50V7
-from drivers.contec_memory import STORED
-from drivers.nonin_serial import PACKETS, NoninSerial
+from drivers.nonin_serial import NoninSerial
+from drivers.nonin_serial_sample import PACKETS
 from drivers.replay import replay
 from drivers.spi import RX, Frame
 from uplink.records import (

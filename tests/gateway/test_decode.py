@@ -199,7 +199,12 @@ def test_the_installed_drivers_are_listed(call):
     assert (code, known["sig-blood-pressure"]["writes"]) == (0, ["2A08", "2A2B"])
     wired = known["contec-cms50"]
     assert (wired["line"]["baud"], wired["commands"]) == (19200, ["f5f5", "f6f6f6"])
-    assert "sig-blood-pressure" in call(drivers, "list")[1]
+    cuff = known["sig-blood-pressure"]
+    assert (cuff["transport"], cuff["grade"]) == ("ble", "captures")
+    assert "A&D UA-651BLE" in cuff["devices"]
+    lines = call(drivers, "list")[1].splitlines()
+    at = lines.index("sig-blood-pressure 1.0  ble  captures")
+    assert "    A&D UA-651BLE" in lines[at:]
 
 
 def test_the_frames_of_a_serial_line_are_one_series(call):
@@ -219,9 +224,30 @@ def test_the_frames_of_a_serial_line_are_one_series(call):
 def test_a_serial_line_without_a_whole_frame_is_a_problem(call):
     code, out, err = call(decode, "contec-cms50", "85400748")
     assert (code, out) == (1, "")
-    assert err.startswith("No whole frame. Check that")
+    assert err.startswith("a frame has 5 bytes at byte 4 of 4. Check that")
     code, _, err = call(decode, "contec-cms50", "--characteristic", "2A35", "85400748")
     assert (code, "it is serial" in err) == (2, True)
+
+
+def test_a_frame_that_ends_a_stretch_is_told_by_itself(call):
+    code, out, err = call(decode, "contec-cms50-v7", "018185c083c8e18080")
+    [said] = objects(out)
+    assert (code, said["driver"], said["raw"]) == (0, "contec-cms50-v7", ["018185c083c8e18080"])
+    assert said["frame"] | {"finger_out": True, "spo2": 97, "pulse": 72} == said["frame"]
+    assert err.startswith("A whole frame, of which a session makes no reading")
+
+
+@pytest.mark.parametrize(
+    ("frame", "why"),
+    [
+        ("0181010083", "one frame of format 2 or 7: 25 of them make a packet at byte 5 of 5."),
+        ("81123400c7", "one frame of format 2 or 7: 25 of them make a packet at byte 5 of 5."),
+        ("01800100e3", "no whole frame of format 2, 7 or 8, and no line at byte 5 of 5."),
+    ],
+)
+def test_a_part_of_a_packet_says_that_it_is_one(call, frame, why):
+    code, out, err = call(decode, "nonin-serial", frame)
+    assert (code, out, err.startswith(why)) == (1, "", True)
 
 
 def test_what_cannot_be_so_is_shown_as_it_came_with_a_flag_beside_it(call):

@@ -6,10 +6,10 @@ import serial
 from drivers.and_ua767pc import decode as decode_cuff
 from drivers.contec_cms50_v7 import KEEP_ALIVE, START, decode, make_framer
 from drivers.nonin_9560 import GET_TIME, SELECT_FORMAT_13, set_time
-from drivers.nonin_df13 import Framer
-from drivers.nonin_df13 import decode as decode_spot_check
-from drivers.nonin_framer import NoninFramer
+from drivers.nonin_9560_format import Framer
+from drivers.nonin_9560_format import decode as decode_spot_check
 from drivers.nonin_serial import decode as decode_packet
+from drivers.nonin_serial_framer import NoninFramer
 from drivers.spi import Origin
 from simulator.nonin import SpotChecker, StreamingOximeter
 from simulator.oximeter_v7 import PATIENCE_FRAMES, OximeterV7, build

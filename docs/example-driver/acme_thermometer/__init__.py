@@ -40,6 +40,7 @@ class AcmeThermometer:
         match=(),
         metrics=(Metric.MDC_TEMP_BODY,),
         line=Line(9600),
+        devices=("Acme T1",),
     )
 
     async def session(self, link: SerialLink) -> AsyncIterator[Item]:

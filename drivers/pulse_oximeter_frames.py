@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from drivers.errors import DecodeError
-from drivers.plx_status import (
+from drivers.pulse_oximeter_status import (
     DEMONSTRATION,
     INVALID,
     MEASUREMENT_STATUS,

@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 from drivers.quirks import origin_of
 from drivers.reader import Reader
+from drivers.scale_weight import HEIGHT, LENGTH, MASS, UNSUCCESSFUL, WEIGHT, observe
 from drivers.spi import Frame, Metric, Observation, Reading, Unit
-from drivers.weight import HEIGHT, LENGTH, MASS, UNSUCCESSFUL, WEIGHT, observe
 
 MEASUREMENT = "2A9C"
 FAT = Metric.MDC_BODY_FAT

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivers.elapsed_time import decode_clock, read
 from drivers.errors import DecodeError
+from drivers.health_elapsed_time import decode_clock, read
 from drivers.reader import Reader
 from drivers.spi import Frame
 

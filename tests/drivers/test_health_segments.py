@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivers.segments import Segments, join
+from drivers.health_segments import Segments, join
 from drivers.spi import Frame, Undecodable
 
 
