@@ -14,10 +14,11 @@ from benchmarks.json_peer import TOPIC, connect
 from benchmarks.link import Traffic
 from benchmarks.site import HUB, QUOTA_BYTES, START, Site
 from gateway.credentials import load_credentials
-from uplink.forwarder import Forwarder, Route
+from uplink.forwarder import Forwarder
 from uplink.mqtt import Broker, tls_context
 from uplink.outbox import Outbox
 from uplink.records import DeviceRecord, Stamp, encode
+from uplink.route import Route
 from uplink.seal import Epoch, open_epoch, sign_statement
 from uplink.witness import Witness
 

@@ -37,10 +37,11 @@ from gateway.setup import SetupWindow
 from gateway.status import Parts
 from gateway.storage import open_outbox
 from gateway.upkeep import keep_up
-from uplink.forwarder import Forwarder, Route
+from uplink.forwarder import Forwarder
 from uplink.journal import Journal, keep_no_journal
 from uplink.mqtt import Broker, tls_context
 from uplink.records import EpochStart
+from uplink.route import Route
 from uplink.seal import Epoch, open_epoch, sign_statement
 from uplink.statements import Previous, Statement
 from uplink.witness import Witness

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 from drivers.spi import Driver
 from gateway.clock import Clock
-from gateway.device_test import DeviceTest
 from gateway.devices import Socket
 from gateway.enrolments import Enrolments
 from gateway.fleet import Fleet
@@ -19,6 +18,7 @@ from gateway.memory import Memory
 from gateway.recorder import Recorder
 from gateway.sentences import ABANDONED, WINDOW_CLOSED, Sentence, fill
 from gateway.setup import SetupWindow
+from gateway.trial_reading import DeviceTest
 from uplink.journal import Journal
 from uplink.outbox import Outbox
 from uplink.standing import Standing

@@ -25,9 +25,9 @@ from gateway.errors import AnswerRefused
 from uplink.answers import Answer, Told
 from uplink.cbor import as_array, as_bytes, dump, load
 from uplink.errors import SealError, WireError
-from uplink.forwarder import Route
 from uplink.keys import SealingKey
 from uplink.mqtt import tls_context
+from uplink.route import Route
 from uplink.seal import sign_statement, verify_answer
 from uplink.statements import Request
 from uplink.wire import key_id

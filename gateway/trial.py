@@ -10,7 +10,6 @@ from contextlib import suppress
 
 from drivers import device_clock
 from gateway.clock import read_moment
-from gateway.device_test import DeviceTest
 from gateway.drafts import RecordName
 from gateway.jobs import Premises, Progress, Stage
 from gateway.pipeline import describe, draft_fact
@@ -23,6 +22,7 @@ from gateway.sentences import (
     OFFICE_SILENT,
 )
 from gateway.sessions import Sessions
+from gateway.trial_reading import DeviceTest
 from uplink.claims import Fate
 from uplink.fields import Attributes
 

@@ -10,7 +10,7 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import inf
 from typing import NoReturn
 
@@ -22,32 +22,16 @@ from uplink.outbox import Batch, Outbox
 from uplink.receipts import Receipts, Underway
 from uplink.reminders import Reminders
 from uplink.renewal import NoRenewal, Renewal
+from uplink.route import Route
 from uplink.standing import Standing
 from uplink.status import GONE, describe
-from uplink.wire import Run, encode_message, topic
+from uplink.wire import Run, encode_message
 from uplink.witness import Witness
 
 INBOX_MESSAGES = 256  # a receipt that is pushed out comes again: its rows are sent again
 
 
 Connect = Callable[[Broker, Callable[[Message], None], tuple[str, bytes]], Awaitable[Connection]]
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """Where records go and whose receipts count, by the backend's Ed25519 keys of 32 bytes.
-
-    The hub's id is the broker's client id; `software` is told in the status message.
-    """
-
-    broker: Broker
-    receipt_keys: Sequence[bytes]
-    prefix: str = "vitalpost"
-    software: str = ""
-
-    def topic(self, leaf: str) -> str:
-        """The hub's topic for records, receipts or status."""
-        return topic(self.prefix, self.broker.client_id, leaf)
 
 
 async def wait_for(event: asyncio.Event, seconds: float) -> None:

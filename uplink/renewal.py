@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from math import inf
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from uplink.forwarder import Route
+from uplink.route import Route
 
 
 class Renewal(Protocol):

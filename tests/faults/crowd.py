@@ -13,10 +13,11 @@ from tests.faults.loop import VirtualLoop
 from tests.faults.quarter import FILES_IN_MEMORY, keep_silent
 from tests.faults.run import Result, Run
 from uplink.errors import BrokerUnreachable
-from uplink.forwarder import Forwarder, Route
+from uplink.forwarder import Forwarder
 from uplink.mqtt import Broker
 from uplink.offers import Pace
 from uplink.outbox import Outbox
+from uplink.route import Route
 from uplink.witness import Witness
 
 OUTAGES_S = {10: 0.35, 600: 0.01, 7200: 0.01}

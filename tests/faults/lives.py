@@ -24,12 +24,13 @@ from simulator.history import Step
 from tests.faults.cord import ACKNOWLEDGE, CLOCK, MEASUREMENT, AcknowledgingCuff
 from tests.faults.net import Net
 from tests.faults.world import CUFF, ZONE, Cuff, HubClock, Note
-from uplink.forwarder import Forwarder, Route
+from uplink.forwarder import Forwarder
 from uplink.journal import Step as Told
 from uplink.keys import SealingKey, Signer
 from uplink.mqtt import Broker
 from uplink.offers import Pace
 from uplink.outbox import Outbox
+from uplink.route import Route
 from uplink.salvage import FILES, beside
 from uplink.seal import open_epoch, sign_statement
 from uplink.witness import Witness

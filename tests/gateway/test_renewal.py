@@ -15,9 +15,9 @@ from gateway.provision import install_answer, make_request
 from gateway.renewal import Renewal, check_suite
 from tests.fakes.hub_folder import Office
 from uplink.answers import Answer, Told
-from uplink.forwarder import Route
 from uplink.keys import X25519, X_WING, OpeningKey, Signer
 from uplink.mqtt import Broker, tls_context
+from uplink.route import Route
 from uplink.seal import sign_answer, verify_statement
 from uplink.wire import key_id
 

@@ -25,10 +25,11 @@ from gateway.credentials import load_credentials
 from gateway.provision import install_answer, make_request
 from gateway.renewal import Renewal
 from tests.fakes.broker import MosquittoBroker
-from uplink.forwarder import Forwarder, Pace, Route
+from uplink.forwarder import Forwarder, Pace
 from uplink.mqtt import Broker, Connection, tls_context
 from uplink.outbox import Outbox
 from uplink.records import ClockRecord, EpochStart, Stamp, encode
+from uplink.route import Route
 from uplink.seal import open_epoch, sign_statement, verify_receipt
 from uplink.witness import Witness
 

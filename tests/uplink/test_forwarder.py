@@ -9,11 +9,12 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.fakes.steps import Steps
-from uplink.forwarder import Forwarder, Pace, Route
+from uplink.forwarder import Forwarder, Pace
 from uplink.keys import X25519, OpeningKey, Signer
 from uplink.mqtt import Broker, Connection, tls_context
 from uplink.outbox import Outbox
 from uplink.records import EpochStart
+from uplink.route import Route
 from uplink.seal import (
     open_epoch,
     sign_receipt,

@@ -8,10 +8,11 @@ import pytest
 
 from tests.uplink.test_outbox import KEY_RECORD, KID, rows
 from uplink.checkpoints import Signed
-from uplink.forwarder import Forwarder, Route
+from uplink.forwarder import Forwarder
 from uplink.keys import Signer
 from uplink.mqtt import Broker, Message
 from uplink.outbox import Outbox
+from uplink.route import Route
 from uplink.seal import sign_receipt, sign_statement
 from uplink.wire import Receipt, decode_message
 from uplink.witness import Witness
