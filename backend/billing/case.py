@@ -29,8 +29,10 @@ def parse_case(node: Node) -> Case:
     listed = dict(node.need("devices").entries())
     kinds = {name: kind.text() for name, one in listed.items() if (kind := one.at("kind"))}
     entries = [parse_entry(one, program) for one in _items(node, "management")]
-    entries += [parse_visit(one) for one in _items(node, "visits")]
-    fields = parse_facts(node.need("facts"), zones, question.period)
+    stated = node.need("facts")
+    for place in (node, stated):
+        entries += [parse_visit(one) for one in _items(place, "visits", "em_visits")]
+    fields = parse_facts(stated, zones, question.period)
     fields["locks"] += tuple(parse_locks(node, zones, question.period))
     facts = Facts(
         program=program,
@@ -54,6 +56,6 @@ def _parse_question(node: Node) -> Question:
     )
 
 
-def _items(node: Node, name: str) -> list[Node]:
-    found = node.at(name)
+def _items(node: Node, *names: str) -> list[Node]:
+    found = node.at(*names)
     return list(found.items()) if found else []

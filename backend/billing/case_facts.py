@@ -38,8 +38,8 @@ def parse_zones(case: Node) -> Zones:
     """The zone of enrolment, and where the patient has moved to since."""
     enrolled = ZoneSince(_EVER, case.need("timezone").zone())
     moves = [
-        ZoneSince(move.need("from", "since").day(Zones((enrolled,))), zone.zone())
-        for move in _each(case, "timezone_history", "zone_history")
+        ZoneSince(move.need("from", "since", "date").day(Zones((enrolled,))), zone.zone())
+        for move in _each(case, "timezone_history", "zone_history", "moves")
         if (zone := move.need("timezone", "zone"))
     ]
     return Zones((enrolled, *sorted(moves, key=lambda move: (move.since, str(move.zone)))))
@@ -86,7 +86,9 @@ def parse_facts(node: Node, zones: Zones, period: int) -> dict[str, Any]:
         "glucose_claims": tuple(_parse_glucose_claims(node, zones)),
         "stays": tuple(
             parse_span(stay, zones)
-            for stay in _each(node, "stays", "inpatient_stays", "hospital_stays", "inpatient")
+            for stay in _each(
+                node, "stays", "inpatient_stays", "hospital_stays", "inpatient", "admissions"
+            )
         ),
         "locks": tuple(parse_locks(node, zones, period)),
     }
@@ -94,7 +96,7 @@ def parse_facts(node: Node, zones: Zones, period: int) -> dict[str, Any]:
 
 def parse_locks(node: Node, zones: Zones, period: int) -> Iterator[Lock]:
     """When claims were locked; a date alone locks from its first instant on."""
-    for lock in _each(node, "claim_locked_at", "claim_lock", "locks"):
+    for lock in _each(node, "claim_locked_at", "claim_lock", "locks", "locked_at"):
         at, number = lock, None
         if isinstance(lock.value, dict):
             at, number = lock.need("at", "locked_at"), lock.at("period")
@@ -113,7 +115,10 @@ def _parse_consent(node: Node, zones: Zones) -> Consent | None:
     if consent is None or given is None:
         return None
     consent.skip("method", "documented_by")  # R-CONS: verbal consent that is documented will do
-    ended = consent.at("revoked", "revoked_date", "revoked_on", "revocation_date") or ended
+    ended = (
+        consent.at("revoked", "revoked_date", "revoked_on", "revoked_at", "revocation_date")
+        or ended
+    )
     if ended and isinstance(ended.value, dict):
         ended = ended.need("date", "on")
     return Consent(given=given.day(zones), revoked=ended.day(zones) if ended else None)
@@ -145,7 +150,7 @@ def _parse_payer(node: Node) -> Payer | None:
 
 
 def _parse_setup_claims(node: Node, zones: Zones) -> Iterator[date | None]:
-    if flag(node.at("setup_billed", "setup_already_billed")):
+    if flag(node.at("setup_billed", "setup_already_billed", "setup_billed_in_episode")):
         yield None
     for claim in _own_claims(node):
         is_plain = isinstance(claim.value, str)
@@ -156,16 +161,16 @@ def _parse_setup_claims(node: Node, zones: Zones) -> Iterator[date | None]:
 
 
 def _parse_glucose_claims(node: Node, zones: Zones) -> Iterator[Span]:
-    for claim in _each(node, "glucose_claims", "cgm_claims", "cgm_95250", "cgm_billed"):
+    for claim in _each(node, "glucose_claims", "cgm_claims", "cgm_95250", "cgm_billed", "cgm"):
         if claim.value is not False:
             yield parse_span(claim, zones)
-    for claim in _own_claims(node):
+    for claim in (*_own_claims(node), *_each(node, "other_practitioner_claims")):
         if isinstance(claim.value, dict) and claim.need("code").text() in _GLUCOSE_CODES:
             yield parse_span(claim, zones)
 
 
-def _own_claims(node: Node) -> Iterator[Node]:
-    yield from _each(node, "own_claims", "prior_claims", "billed_codes", "already_billed")
+def _own_claims(node: Node) -> list[Node]:
+    return _each(node, "own_claims", "prior_claims", "billed_codes", "already_billed")
 
 
 def _parse_global(node: Node, zones: Zones) -> GlobalPeriod:
@@ -178,13 +183,13 @@ def _parse_global(node: Node, zones: Zones) -> GlobalPeriod:
 
 
 def _parse_alignments(node: Node, zones: Zones) -> Iterator[Alignment]:
-    for one in _each(node, "access_model", "access_alignment", "access"):
+    for one in _each(node, "access_model", "access_alignment", "access_model_aligned"):
         if isinstance(one.value, bool):
             own = same = aligned = None
             if not one.value:
                 continue
         else:
-            aligned, own = one.at("aligned"), one.at("own_organisation", "same_organization")
+            aligned, own = one.at("aligned"), one.at("own_organisation", "same_organisation")
             same = one.at("same_condition")
         if aligned is None or aligned.flag():
             yield Alignment(

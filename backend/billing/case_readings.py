@@ -5,6 +5,7 @@ Where a file may name a thing in several ways, ours stands first; docs/billing.m
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
@@ -29,6 +30,7 @@ _MEASUREMENTS = {"dispensed", "measurement", "observation", "opened", "reading"}
 _ADHERENCE = {"missed", "refilled", "rotated"}
 _SOUND_CLOCKS = {"correct", "good", "ok", "synced"}
 _VISITS = {"e/m", "em", "em_visit", "evaluation", "evaluation_visit", "office_visit", "visit"}
+_VISIT_CODE = re.compile(r"992(0[2-5]|1[1-5])")
 _QHP = {"do", "md", "np", "pa", "physician", "qhp"}
 _MOST_WRONG_S = 10**9
 
@@ -69,7 +71,7 @@ def parse_reading(node: Node, kinds: Mapping[str, str]) -> Reading:
         kind=named.lower(),
         says=says,
         is_valid=_is_so(node, "valid", "is_valid") and not flag(node.at("invalid", "failed")),
-        is_attributed=_is_so(node, "attributed", "patient_confirmed", "identity_confirmed"),
+        is_attributed=_is_so(node, "attributed", "patient_confirmed", "patient_match"),
         is_manual=mode is None or mode.text().lower() != "automatic",
         is_live=delivery is None or delivery.text().lower() == "live",
         clock=clock,
@@ -87,7 +89,7 @@ def parse_entry(node: Node, program: Program) -> TimeEntry:
     performer, person = node.at("performer", "credential"), node.at("staff", "person")
     modality, party = node.at("modality"), node.at("party")
     names = [one.text().lower() for one in (purpose, service) if one]
-    inside = flag(node.at("inside_visit", "inside_em", "during_em_visit"))
+    inside = flag(node.at("inside_visit", "inside_em", "inside_em_visit", "during_em_visit"))
     return TimeEntry(
         start=start,
         end=end,
@@ -110,7 +112,7 @@ def parse_span(node: Node, zones: Zones) -> Span:
     """From a date to a date; true is always."""
     if node.value is True:
         return Span()
-    first = node.at("from", "start", "period_start", "admitted", "admission", "since")
+    first = node.at("from", "start", "period_start", "admitted", "admit", "since")
     last = node.at("to", "end", "period_end", "discharged", "discharge", "until")
     span = _span(first, last, zones)
     if span.first and span.last and span.last < span.first:
@@ -142,7 +144,7 @@ def _says(message: str) -> Says:
 
 
 def _purpose(names: list[str], program: Program) -> Purpose:
-    if any(name in _VISITS for name in names):
+    if any(name in _VISITS or _VISIT_CODE.fullmatch(name) for name in names):
         return "visit"
     others = set(names) - {"management", program.lower()}
     if not others:

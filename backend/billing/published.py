@@ -19,8 +19,9 @@ from backend.billing.rule_sets import (
     TimeRule,
 )
 
-_EM_ELIGIBLE = ("CNM", "CNS", "DO", "MD", "NP", "PA")  # R-WHO
-_THERAPY = (*_EM_ELIGIBLE, "CP", "LCSW", "OT", "PHD", "PSYCHOLOGIST", "PSYD", "PT", "SLP")
+# R-WHO: who may bill evaluation visits; R-FQHC.
+_EM_ELIGIBLE = ("CNM", "CNS", "DO", "FQHC", "MD", "NP", "PA", "PHYSICIAN", "RHC")
+_THERAPY = (*_EM_ELIGIBLE, "LCSW", "OT", "PSYCHOLOGIST", "PT", "SLP")
 
 # 1d, which data go where.
 _PHYSIOLOGIC = (

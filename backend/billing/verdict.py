@@ -80,8 +80,12 @@ def judge(
     facts: Facts, question: Question, policy: Policy = DEFAULT, rule_sets: RuleSets = PUBLISHED
 ) -> Verdict:
     """The verdict under one policy, without flags."""
-    situation = situate(facts, question, policy, rule_sets)
-    month, minutes = situation.month, None
+    return judge_situation(situate(facts, question, policy, rule_sets))
+
+
+def judge_situation(situation: Situation) -> Verdict:
+    """The same, where the readings have been sifted already."""
+    rule_sets, month, minutes = situation.rule_sets, situation.month, None
     if month:
         minutes = spend(situation, month, rule_sets.nearest(month.last)).minutes
     codes = tuple(_judge_codes(situation))
@@ -94,7 +98,7 @@ def judge(
         codes=codes,
         counted=tuple(situation.sifted.counted),
         excluded=tuple(sorted((r.identity, why) for r, why in situation.sifted.excluded)),
-        policy=policy,
+        policy=situation.policy,
         rule_sets={known.id: known.hash for known in rule_sets.sets if known.id in named},
     )
 
