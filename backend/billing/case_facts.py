@@ -52,6 +52,7 @@ def parse_program(node: Node, name: str = "program") -> Program:
 
 def parse_facts(node: Node, zones: Zones, period: int) -> dict[str, Any]:
     """The fields of `Facts` in a case's `facts`; a lock that names no period is `period`'s."""
+    episode = node.at("episode_start")
     ordered, elected = node.at("order_date", "ordered"), node.at("elected_program")
     node.skip("therapy_modifiers")  # R-WHO: for the claim, and no ground to block a code
     condition, practice_zone = node.at("condition"), node.at("practice_timezone")
@@ -59,6 +60,7 @@ def parse_facts(node: Node, zones: Zones, period: int) -> dict[str, Any]:
         "condition": condition.text() if condition else "",
         "practice_zone": practice_zone.zone() if practice_zone else None,
         "payer": _parse_payer(node),
+        "episode_start": episode.day(zones) if episode else None,
         "ordered": ordered.day(zones) if ordered else None,
         "consent": _parse_consent(node, zones),
         "setup": _parse_setup(node, zones),
@@ -150,8 +152,9 @@ def _parse_payer(node: Node) -> Payer | None:
 
 
 def _parse_setup_claims(node: Node, zones: Zones) -> Iterator[date | None]:
-    if flag(node.at("setup_billed", "setup_already_billed", "setup_billed_in_episode")):
-        yield None
+    billed = node.at("setup_billed", "setup_already_billed", "setup_billed_in_episode")
+    if billed and billed.value is not False:
+        yield None if billed.value is True else billed.day(zones)
     for claim in _own_claims(node):
         is_plain = isinstance(claim.value, str)
         code = claim.text() if is_plain else claim.need("code").text()

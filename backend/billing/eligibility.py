@@ -5,7 +5,7 @@ from __future__ import annotations
 from backend.billing.facts import Facts, Payer
 from backend.billing.reasons import Block
 from backend.billing.rule_sets import ProgramRules, RuleSet
-from backend.billing.situation import Month, Situation
+from backend.billing.situation import Dates, Situation
 
 
 def find_block(  # noqa: PLR0911  one reason a line
@@ -43,7 +43,7 @@ def covers(rules: RuleSet, payer: Payer | None, condition: str) -> bool:
     )
 
 
-def _overlap(situation: Situation, hull: Month, *, is_management: bool) -> Block | None:
+def _overlap(situation: Situation, hull: Dates, *, is_management: bool) -> Block | None:
     facts, policy = situation.facts, situation.policy
     if policy.overlap == "elected" and _has_other_program(facts, hull):  # R-NOTBOTH
         if facts.elected is None:
@@ -64,13 +64,13 @@ def _overlap(situation: Situation, hull: Month, *, is_management: bool) -> Block
     return None
 
 
-def _has_other_program(facts: Facts, hull: Month) -> bool:
+def _has_other_program(facts: Facts, hull: Dates) -> bool:
     return any(
         other.program != facts.program and other.span.meets(*hull) for other in facts.other_programs
     )
 
 
-def _has_other_practitioner(situation: Situation, hull: Month, *, is_management: bool) -> bool:
+def _has_other_practitioner(situation: Situation, hull: Dates, *, is_management: bool) -> bool:
     facts, programs = situation.facts, situation.rules.programs.values()
     codes = {code for program in programs for code in _device_codes(program)}
     if situation.policy.management_by == "one":

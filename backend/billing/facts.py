@@ -153,7 +153,10 @@ class TimeEntry(Fact, frozen=True, kw_only=True):
 
 
 class Facts(Fact, frozen=True, kw_only=True):
-    """All that is known of one patient in one episode of one programme."""
+    """All that is known of one patient in one episode of one programme.
+
+    `episode_start` is none unless the end of an earlier episode is documented (R-PER-3).
+    """
 
     program: Program
     category: Category | None = None
@@ -161,6 +164,7 @@ class Facts(Fact, frozen=True, kw_only=True):
     practice_zone: tzinfo | None = None
     condition: str = ""
     payer: Payer | None = None
+    episode_start: date | None = None
     ordered: date | None = None
     consent: Consent | None = None
     setup: Setup | None = None

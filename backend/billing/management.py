@@ -11,7 +11,7 @@ from backend.billing.intervals import Interval, clip, interval, subtract, total,
 from backend.billing.policy import Policy
 from backend.billing.reasons import Block, Reason
 from backend.billing.rule_sets import ProfessionalRule, RuleSet, TimeRule
-from backend.billing.situation import Month, Situation, month_of
+from backend.billing.situation import Dates, Situation, month_of
 from backend.billing.supply import is_open
 from backend.billing.zones import ONE_DAY, midnight
 
@@ -41,7 +41,7 @@ def judge_management(
         yield rule, reason, units
 
 
-def spend(situation: Situation, month: Month, rules: RuleSet) -> Spent:
+def spend(situation: Situation, month: Dates, rules: RuleSet) -> Spent:
     """The month's management time, in the practice's zone (R-MGT-MONTH, R-MGT-DOUBLE)."""
     facts, policy = situation.facts, situation.policy
     within = _within(situation, month)
@@ -49,9 +49,10 @@ def spend(situation: Situation, month: Month, rules: RuleSet) -> Spent:
         return Spent(0, is_live=False)
     by_person: dict[str, list[Interval]] = {}
     is_live = False
-    for entry in facts.time_entries:
+    entries = _touching(facts.time_entries, within)
+    for entry in entries:
         if entry.purpose == "management":
-            own = _own_time(entry, facts.time_entries, within)
+            own = _own_time(entry, entries, within)
             by_person.setdefault(entry.person, []).extend(own)
             is_live |= bool(own) and _is_live(entry, rules, policy)
     if policy.staff_time == "sum":
@@ -73,7 +74,7 @@ def judge_professional(
     if is_open(situation):
         return Block.PERIOD_OPEN
     within = Interval(period.begins, period.ends)
-    entries = situation.facts.time_entries
+    entries = _touching(situation.facts.time_entries, within)
     spent = {
         is_qhp: unite(
             own
@@ -95,7 +96,7 @@ def judge_professional(
 
 
 def _why_no_month(  # noqa: PLR0911  one reason a line
-    situation: Situation, month: Month, rules: RuleSet | None, rule: TimeRule, spent: Spent
+    situation: Situation, month: Dates, rules: RuleSet | None, rule: TimeRule, spent: Spent
 ) -> Reason | None:
     if rules is None:
         return Block.RULESET_UNVERIFIED
@@ -115,18 +116,18 @@ def _why_no_month(  # noqa: PLR0911  one reason a line
     return None
 
 
-def _earns(situation: Situation, month: Month, rules: RuleSet, codes: Iterable[str]) -> bool:
+def _earns(situation: Situation, month: Dates, rules: RuleSet, codes: Iterable[str]) -> bool:
     spent = spend(situation, month, rules)
     of_codes = [r for r in rules.programs[situation.facts.program].management if r.code in codes]
     return spent.is_live and any(spent.minutes >= rule.least for rule in of_codes)
 
 
-def _has_data(situation: Situation, month: Month) -> bool:
+def _has_data(situation: Situation, month: Dates) -> bool:
     since = month.first - BEFORE_MONTH
     return any(since <= one.day <= month.last for one in situation.sifted.counted)
 
 
-def month_zone(situation: Situation, month: Month) -> tzinfo:
+def month_zone(situation: Situation, month: Dates) -> tzinfo:
     """The zone whose midnights begin and end the month (AMB-19)."""
     home = situation.facts.zones.on(month.first)
     if situation.policy.month_zone == "patient":
@@ -134,7 +135,7 @@ def month_zone(situation: Situation, month: Month) -> tzinfo:
     return situation.facts.practice_zone or home
 
 
-def _within(situation: Situation, month: Month) -> Interval | None:
+def _within(situation: Situation, month: Dates) -> Interval | None:
     """The month as far as consent was in force (R-CONS) and the time of asking has come."""
     zone, consent = month_zone(situation, month), situation.facts.consent
     first, after = month.first, month.last + ONE_DAY
@@ -145,6 +146,10 @@ def _within(situation: Situation, month: Month) -> Interval | None:
     begins = midnight(first, zone)
     ends = min(midnight(after, zone), situation.question.as_of)
     return interval(begins, ends) if begins < ends else None
+
+
+def _touching(entries: Iterable[TimeEntry], within: Interval) -> list[TimeEntry]:
+    return [entry for entry in entries if entry.start < within.end and entry.end > within.start]
 
 
 def _own_time(entry: TimeEntry, entries: Iterable[TimeEntry], within: Interval) -> list[Interval]:

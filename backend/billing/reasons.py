@@ -1,7 +1,7 @@
 """Why a reading does not count and why a code is blocked, in the order in which reasons apply.
 
-Names and order are those of the rule table, 1g. Members stand in the order of precedence; the words
-are ours, as the descriptors of the codes are licensed.
+Names and order are those of the rule table, 1g; STRADDLES_MIDNIGHT and BETWEEN_PERIODS are ours,
+for which it has none. The words are ours, as the descriptors of the codes are licensed.
 """
 
 from __future__ import annotations
@@ -131,4 +131,53 @@ WORDS: dict[str, str] = {
     "NO_INTERACTIVE_COMMUNICATION": "No live two-way talk with patient or caregiver in the month.",
     "USE_20_MIN_CODE": "With 20 minutes or more the 20-minute code is billed in its place.",
     "CONFLICT_99457": "It is not billed beside 99457 or 99458.",
+}
+
+# The row of the rule table that a reason comes from; the others come from the row of the code.
+ROWS: dict[str, str] = {
+    "NOT_A_MEASUREMENT": "R-DAY-6",
+    "INVALID_READING": "R-DAY-1",
+    "NOT_DEVICE_CAPTURED": "R-DAY-5",
+    "DEVICE_NOT_QUALIFIED": "R-DEV-FDA",
+    "UNATTRIBUTED": "R-DAY-1",
+    "MANUAL_ENTRY_RPM": "R-DAY-4",
+    "DATA_TYPE_MISMATCH": "1d",
+    "NO_OFFSET": "R-DAY-2",
+    "NOT_RECEIVED_YET": "R-DAY-3",
+    "LATE_AFTER_LOCK": "R-DAY-3",
+    "CLOCK_FAULT": "R-DAY-3",
+    "FUTURE_TIMESTAMP": "R-DAY-3",
+    "STRADDLES_MIDNIGHT": "R-DAY-2",
+    "BETWEEN_PERIODS": "R-DAY-2",
+    "NOT_ASSIGNED": "R-DAY-1",
+    "BEFORE_START": "R-PER-1",
+    "AFTER_REVOCATION": "R-CONS",
+    "INPATIENT": "R-INP",
+    "DUPLICATE": "R-DAY-1",
+    "BILLER_NOT_ELIGIBLE": "R-WHO",
+    "NO_ORDER": "R-ORD",
+    "NO_CONSENT": "R-CONS",
+    "NOT_ESTABLISHED_PATIENT": "R-EST",
+    "NO_TREATMENT_PLAN": "R-EST",
+    "RPM_RTM_UNRESOLVED": "R-NOTBOTH",
+    "RPM_RTM_CONFLICT": "R-NOTBOTH",
+    "OTHER_PRACTITIONER": "R-ONE",
+    "GLOBAL_PERIOD": "R-GLOB",
+    "ACCESS_MODEL_EXCLUSIVE": "R-ACCESS",
+    "PAYER_POLICY_HOLD": "R-PAY",
+    "RULESET_UNVERIFIED": "R-EFF",
+    "CGM_95250_OVERLAP": "R-CGM",
+    "ALREADY_BILLED_EPISODE": "R-SET-1",
+    "NO_SETUP_EDUCATION": "R-SET-1",
+    "NOT_FIRST_PERIOD": "R-SET-2",
+    "PERIOD_OPEN": "R-PER-4",
+    "USE_16_30_CODE": "R-DEV-X",
+    "SPANS_RULE_CHANGE": "R-EFF",
+    "NO_SUPPLY_CODE": "1d",
+    "MONTH_OPEN": "R-MGT-MONTH",
+    "NO_DATA_TO_MANAGE": "R-MGT-NODAYS",
+    "NOT_QHP_TIME": "R-99091",
+    "NO_INTERACTIVE_COMMUNICATION": "R-MGT-LIVE",
+    "USE_20_MIN_CODE": "R-MGT-10",
+    "CONFLICT_99457": "R-99091",
 }

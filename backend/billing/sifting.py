@@ -60,12 +60,14 @@ def sift(facts: Facts, as_of: datetime, policy: Policy, kinds: Iterable[str]) ->
 def start_of(facts: Facts, policy: Policy) -> date | None:
     """The first date on which a reading can count: the latest of order, consent and set-up.
 
-    One that is missing does not move it: what is missing blocks every code instead.
+    One that is missing does not move it: what is missing blocks codes instead. An episode that
+    follows another does not begin before its own first date.
     """
     setup = facts.setup.on if facts.setup else None
     if policy.before_consent == "counted":  # AMB-7
         return setup
-    dates = (facts.ordered, facts.consent.given if facts.consent else None, setup)
+    given = facts.consent.given if facts.consent else None
+    dates = (facts.episode_start, facts.ordered, given, setup)
     return max((day for day in dates if day), default=None)
 
 

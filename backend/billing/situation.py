@@ -15,8 +15,8 @@ from backend.billing.sifting import Sifted, sift
 from backend.billing.zones import ONE_DAY
 
 
-class Month(NamedTuple):
-    """A calendar month, first and last date included."""
+class Dates(NamedTuple):
+    """From a civil date to another, both included."""
 
     first: date
     last: date
@@ -31,7 +31,7 @@ class Situation(NamedTuple):
     rule_sets: RuleSets
     sifted: Sifted
     period: Period | None
-    month: Month | None
+    month: Dates | None
 
     @property
     def days(self) -> list[date]:
@@ -61,13 +61,13 @@ class Situation(NamedTuple):
         return self.program.supply[supply_category(self.facts, self.policy)]
 
     @property
-    def hull(self) -> Month | None:
+    def hull(self) -> Dates | None:
         """From the earlier of period and month to the end of the later one."""
-        spans = [Month(*span[:2]) for span in (self.month,) if span]
-        spans += [Month(self.period.first, self.period.last)] if self.period else []
+        spans = [self.month] if self.month else []
+        spans += [Dates(self.period.first, self.period.last)] if self.period else []
         if not spans:
             return None
-        return Month(min(span.first for span in spans), max(span.last for span in spans))
+        return Dates(min(span.first for span in spans), max(span.last for span in spans))
 
     def root(self, least: int) -> Reason:
         """Why there are too few days: the reason that excluded every reading, or the number."""
@@ -88,11 +88,11 @@ def today(facts: Facts, as_of: datetime) -> date:
     return facts.zones.date_at(as_of)
 
 
-def month_of(day: date) -> Month:
+def month_of(day: date) -> Dates:
     """The calendar month of a date."""
     first = day.replace(day=1)
     following = (first.replace(day=28) + 4 * ONE_DAY).replace(day=1)
-    return Month(first, following - ONE_DAY)
+    return Dates(first, following - ONE_DAY)
 
 
 def supply_category(facts: Facts, policy: Policy) -> str:

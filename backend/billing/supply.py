@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import date
 
+from backend.billing.facts import Facts
 from backend.billing.policy import Policy
 from backend.billing.reasons import Block, Reason
 from backend.billing.rule_sets import ProgramRules, SetupRule, SupplyRule
@@ -43,8 +45,7 @@ def _why_no_setup(  # noqa: PLR0911  one reason a line
     facts, policy, days = situation.facts, situation.policy, len(situation.days)
     if block := _why_neither(situation):
         return block
-    # A claim from before this set-up belongs to an earlier episode of care.
-    if any(not facts.setup or dos is None or dos >= facts.setup.on for dos in facts.setup_claims):
+    if any(not _is_of_earlier(facts, dos) for dos in facts.setup_claims):
         return Block.ALREADY_BILLED_EPISODE  # R-SET-1
     if not facts.setup or not facts.setup.is_educated:
         return Block.NO_SETUP_EDUCATION  # R-SET-1
@@ -93,6 +94,11 @@ def is_open(situation: Situation) -> bool:
     return situation.policy.billed_when == "closed" and (
         situation.question.as_of < situation.period.ends
     )
+
+
+def _is_of_earlier(facts: Facts, dos: date | None) -> bool:
+    """Whether a claim belongs to an earlier episode; one of unknown date does not."""
+    return dos is not None and facts.episode_start is not None and dos < facts.episode_start
 
 
 def _least(rule: SetupRule, policy: Policy) -> int:

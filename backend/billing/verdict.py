@@ -14,10 +14,10 @@ from backend.billing.management import judge_management, judge_professional, spe
 from backend.billing.periods import Period
 from backend.billing.policy import AMBIGUITIES, DEFAULT, Policy, alternatives
 from backend.billing.published import PUBLISHED
-from backend.billing.reasons import Exclusion, Reason
+from backend.billing.reasons import ROWS, Exclusion, Reason
 from backend.billing.rule_sets import RuleSet, RuleSets
 from backend.billing.sifting import Counted
-from backend.billing.situation import Month, Situation, situate
+from backend.billing.situation import Dates, Situation, situate
 from backend.billing.supply import judge_devices
 
 PAYER_EDIT_UNITS = 2  # R-MGT-ADD: payers are known to question more
@@ -26,7 +26,7 @@ PAYER_EDIT_UNITS = 2  # R-MGT-ADD: payers are known to question more
 class Code(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A candidate code: billable with units and date of service, or blocked for a reason.
 
-    `row` names the row of the rule table, `rule_set` the set it was judged under.
+    `row` is the row of the rule table that earns or blocks it, `rule_set` the set judged under.
     """
 
     code: str
@@ -55,7 +55,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     period: Period | None
-    month: Month | None
+    month: Dates | None
     days: tuple[date, ...]
     management_minutes: int | None
     codes: tuple[Code, ...]
@@ -160,7 +160,7 @@ class _Service(NamedTuple):
     def judged(self, code: str, row: str, reason: Reason | None, units: int = 1) -> Code:
         rule_set = self.rules.id if self.rules else None
         if reason is not None:
-            return Code(code=code, row=row, rule_set=rule_set, reason=reason)
+            return Code(code=code, row=ROWS.get(reason, row), rule_set=rule_set, reason=reason)
         is_many = units > PAYER_EDIT_UNITS
         warning = "Payers are known to question so many units." if is_many else None
         return Code(

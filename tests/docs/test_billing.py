@@ -3,7 +3,7 @@ from pathlib import Path
 
 from backend.billing.policy import AMBIGUITIES, CHOICES, SETTABLE
 from backend.billing.published import PUBLISHED
-from backend.billing.reasons import WORDS, Block, Exclusion
+from backend.billing.reasons import ROWS, WORDS, Block, Exclusion
 
 PAGE = (Path(__file__).parents[2] / "docs" / "billing.md").read_text()
 
@@ -15,8 +15,9 @@ def test_the_first_paragraph_says_what_a_person_must_confirm():
 
 
 def test_the_page_tells_every_reason_in_the_words_of_the_product():
-    told = re.findall(r"^\| `([A-Z0-9_]+)` \| (.+) \|$", PAGE, re.MULTILINE)
-    assert told == [(reason, WORDS[reason]) for reason in (*Exclusion, *Block)]
+    told = re.findall(r"^\| `([A-Z0-9_]+)` \| (.+) \| (.+) \|$", PAGE, re.MULTILINE)
+    reasons = (*Exclusion, *Block)
+    assert told == [(name, WORDS[name], ROWS.get(name, "the code's")) for name in reasons]
 
 
 def test_the_page_tells_every_switch_with_its_values():

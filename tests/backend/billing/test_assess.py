@@ -47,7 +47,7 @@ def test_why_tells_a_verdict_in_words(assess_file):
         "  period 1: 2026-04-06 to 2026-05-05, UTC",
         "  qualifying days: 16",
         "  99453  billable, 1 unit, date of service 2026-05-05 (R-SET-3).",
-        f"  99445  blocked, USE_16_30_CODE: {WORDS['USE_16_30_CODE']} (R-DEV-2)",
+        f"  99445  blocked, USE_16_30_CODE: {WORDS['USE_16_30_CODE']} (R-DEV-X)",
         "  99454  billable, 1 unit, date of service 2026-05-05 (R-DEV-16).",
     ]
 

@@ -66,7 +66,8 @@ def test_rtm_needs_a_treatment_plan_and_no_established_patient():
         {"access_model": {"own_organisation": False}},
         {"payer": "another", "payer_profile": "covered"},
         {"payer": "uhc_medicare_advantage", "condition": "I50.9 heart failure"},
-        {"setup_billed": False, "own_claims": ["99457", {"code": "99453", "dos": "2025-01-01"}]},
+        {"setup_billed": False, "own_claims": ["99457"]},
+        {"setup_billed": "2025-12-31", "episode_start": "2026-01-01"},
     ],
 )
 def test_what_does_not_overlap_or_is_permitted_blocks_nothing(facts):
@@ -97,6 +98,19 @@ def test_of_what_blocks_setup_the_first_is_told(number):
     period = 10 if names[0] == "RULESET_UNVERIFIED" else 1
     made = case(days(16), facts=facts, evaluate={"period": period}, as_of="2027-05-10T12:00-04:00")
     assert codes(made)["99453"] == names[0]
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"setup_billed": True},
+        {"own_claims": ["99453"], "episode_start": "2026-01-01"},
+        {"own_claims": [{"code": "99453", "dos": "2025-12-31"}]},
+        {"setup_billed": "2026-01-01", "episode_start": "2026-01-01"},
+    ],
+)
+def test_setup_is_billed_once_until_an_episode_has_ended(facts):
+    assert codes(case(days(16), facts=facts))["99453"] == "ALREADY_BILLED_EPISODE"
 
 
 def test_setup_belongs_to_the_first_period():

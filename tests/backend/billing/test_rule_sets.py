@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from backend.billing.published import PUBLISHED
-from backend.billing.reasons import WORDS, Block, Exclusion
+from backend.billing.reasons import ROWS, WORDS, Block, Exclusion
 from backend.billing.rule_sets import RuleSet
 
 
@@ -43,5 +43,8 @@ def test_every_rule_cites_its_row():
                 assert rule.row.startswith("R-")
 
 
-def test_every_reason_has_its_words():
+def test_every_reason_has_its_words_and_a_row_unless_the_code_has():
     assert WORDS.keys() == {*Exclusion, *Block}
+    of_code = {reason for reason in Block if "BELOW" in reason}
+    of_code |= {Block.CODE_NOT_EFFECTIVE, Block.SETUP_MIN_UNCONFIRMED}
+    assert ROWS.keys() == WORDS.keys() - of_code
