@@ -26,24 +26,21 @@ class Spent(NamedTuple):
 
 
 def judge_management(
-    situation: Situation, block: Block | None
+    situation: Situation, month: Dates, spent: Spent, block: Block | None
 ) -> Iterator[tuple[TimeRule, Reason | None, int]]:
-    """Each management code, why it is blocked, and its units, for the month asked for."""
-    month = situation.month
-    if month is None:
-        return
+    """Each management code, why it is blocked, and its units."""
     rules = situation.rule_sets.on(month.last)
     known = rules or situation.rule_sets.nearest(month.last)
-    spent = spend(situation, month, known)
     for rule in known.programs[situation.facts.program].management:
-        reason = block or _why_no_month(situation, month, rules, rule, spent)
+        reason = block or _why_no_month(situation, month, rule, spent)
         units = (spent.minutes - rule.least) // rule.each + 1 if rule.each else 1
         yield rule, reason, units
 
 
-def spend(situation: Situation, month: Dates, rules: RuleSet) -> Spent:
+def spend(situation: Situation, month: Dates) -> Spent:
     """The month's management time, in the practice's zone (R-MGT-MONTH, R-MGT-DOUBLE)."""
     facts, policy = situation.facts, situation.policy
+    rules = situation.rule_sets.nearest(month.last)
     within = _within(situation, month)
     if within is None:
         return Spent(0, is_live=False)
@@ -96,9 +93,9 @@ def judge_professional(
 
 
 def _why_no_month(  # noqa: PLR0911  one reason a line
-    situation: Situation, month: Dates, rules: RuleSet | None, rule: TimeRule, spent: Spent
+    situation: Situation, month: Dates, rule: TimeRule, spent: Spent
 ) -> Reason | None:
-    if rules is None:
+    if situation.rule_sets.on(month.last) is None:
         return Block.RULESET_UNVERIFIED
     if not rule.is_in_force:
         return Block.CODE_NOT_EFFECTIVE
@@ -117,7 +114,7 @@ def _why_no_month(  # noqa: PLR0911  one reason a line
 
 
 def _earns(situation: Situation, month: Dates, rules: RuleSet, codes: Iterable[str]) -> bool:
-    spent = spend(situation, month, rules)
+    spent = spend(situation, month)
     of_codes = [r for r in rules.programs[situation.facts.program].management if r.code in codes]
     return spent.is_live and any(spent.minutes >= rule.least for rule in of_codes)
 

@@ -89,10 +89,12 @@ class RuleSet(msgspec.Struct, frozen=True, kw_only=True):
         return (self.first is None or self.first <= day) and (self.last is None or day <= self.last)
 
 
-class RuleSets(msgspec.Struct, frozen=True):
-    """All the sets that are signed, oldest first."""
+class RuleSets:
+    """All the sets that are signed, oldest first, and the hash of each by its id."""
 
-    sets: Sequence[RuleSet]
+    def __init__(self, sets: Sequence[RuleSet]) -> None:
+        self.sets = tuple(sets)
+        self.hashes = {known.id: known.hash for known in sets}
 
     def on(self, day: date) -> RuleSet | None:
         """The set in force on a date of service; none is RULESET_UNVERIFIED."""

@@ -10,7 +10,7 @@ import msgspec
 
 from backend.billing.eligibility import find_block
 from backend.billing.facts import Facts, Question
-from backend.billing.management import judge_management, judge_professional, spend
+from backend.billing.management import Spent, judge_management, judge_professional, spend
 from backend.billing.periods import Period
 from backend.billing.policy import AMBIGUITIES, DEFAULT, Policy, alternatives
 from backend.billing.published import PUBLISHED
@@ -85,21 +85,20 @@ def judge(
 
 def judge_situation(situation: Situation) -> Verdict:
     """The same, where the readings have been sifted already."""
-    rule_sets, month, minutes = situation.rule_sets, situation.month, None
-    if month:
-        minutes = spend(situation, month, rule_sets.nearest(month.last)).minutes
-    codes = tuple(_judge_codes(situation))
+    month, hashes = situation.month, situation.rule_sets.hashes
+    spent = spend(situation, month) if month else None
+    codes = tuple(_judge_codes(situation, spent))
     named = {code.rule_set for code in codes}
     return Verdict(
         period=situation.period,
         month=month,
         days=tuple(situation.days),
-        management_minutes=minutes,
+        management_minutes=spent.minutes if spent else None,
         codes=codes,
         counted=tuple(situation.sifted.counted),
         excluded=tuple(sorted((r.identity, why) for r, why in situation.sifted.excluded)),
         policy=situation.policy,
-        rule_sets={known.id: known.hash for known in rule_sets.sets if known.id in named},
+        rule_sets={name: hashes[name] for name in hashes if name in named},
     )
 
 
@@ -133,7 +132,7 @@ def _result(verdict: Verdict) -> tuple[int, tuple[tuple[str, int, date], ...]]:
     return len(verdict.days), billable
 
 
-def _judge_codes(situation: Situation) -> Iterator[Code]:
+def _judge_codes(situation: Situation, spent: Spent | None) -> Iterator[Code]:
     """Set-up, supply, management, 99091: every candidate, in this order."""
     block = find_block(situation, is_management=False)
     time_block = find_block(situation, is_management=True)
@@ -141,9 +140,9 @@ def _judge_codes(situation: Situation) -> Iterator[Code]:
     of_period = _Service(situation.rules_in_force, period.last if period else None)
     for code, row, reason in judge_devices(situation, block):
         yield of_period.judged(code, row, reason)
-    if month:
+    if month and spent:
         of_month = _Service(situation.rule_sets.on(month.last), month.last)
-        for rule, reason, units in judge_management(situation, time_block):
+        for rule, reason, units in judge_management(situation, month, spent, time_block):
             yield of_month.judged(rule.code, rule.row, reason, units)
     rule_99091 = situation.program.professional
     if rule_99091 and any(entry.purpose == "99091" for entry in situation.facts.time_entries):
