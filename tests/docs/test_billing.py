@@ -27,6 +27,21 @@ def test_the_page_tells_every_switch_with_its_values():
     ]
 
 
+def test_the_page_tells_every_row_that_is_cited():
+    first_cells = re.findall(r"^\| ((?:R-|1d).*?) \|", PAGE, re.MULTILINE)
+    told = {row for cell in first_cells for row in cell.split(", ")}
+    cited = {*ROWS.values()}
+    for known in PUBLISHED.sets:
+        for program in known.programs.values():
+            supply = [rule for rules in program.supply.values() for rule in rules]
+            cited |= {rule.row for rule in (program.setup, *supply, *program.management)}
+    assert cited - told == set()
+
+
+def test_every_ambiguity_is_told():
+    assert {f"AMB-{number}" for number in range(1, 23)} <= set(re.findall(r"AMB-\d+", PAGE))
+
+
 def test_the_page_names_every_code_and_every_rule_set():
     for known in PUBLISHED.sets:
         assert known.id in PAGE
