@@ -25,6 +25,8 @@ from drivers.spi import (
     Undecodable,
 )
 
+_WHOLE = {"error_at", "clock", "battery", "device_information", "bookmark", "ends"}
+
 
 class GoldenError(Exception):
     """The golden file cannot be used; the text says why."""
@@ -132,7 +134,7 @@ def _complete(expected: Mapping[str, Any]) -> Mapping[str, Any]:
         return {"count": 1, "failed": False, "attributes": {}, **expected}
     if "event" in expected:
         return {"event": {"device_time": None, "facts": {}, **expected["event"]}}
-    if expected.keys() & {"error_at", "clock", "battery", "device_information", "bookmark"}:
+    if expected.keys() & _WHOLE:
         return expected
     reading: dict[str, Any] = {"device_time": None, "status": [], "origin": "unknown"}
     return {**reading, "failed": False, "observations": {}, "attributes": {}, **expected}

@@ -5,9 +5,12 @@ DriverError
 ├── UnexpectedReply   the device answered, but not what was asked
 └── LinkError         the way to the device; itself: it refused one operation
     ├── LinkLost      it went away
+    │   └── DeviceHeld  it is there, and takes no connection: another phone has it
     ├── LinkTimeout   it stayed silent
+    ├── RadioBusy     the hub's own Bluetooth has not finished with an earlier attempt
     ├── LinkFlooded   more came than the line can carry
     ├── PairingRefused
+    │   └── BondLost    there was a bond, and either side has forgotten it
     └── PortUnusable  the serial port cannot be opened
 """
 
@@ -46,10 +49,11 @@ class DecodeError(DriverError):
 
 
 class UnexpectedReply(DriverError):
-    """The device answered `got` where `asked` wants something else."""
+    """The device answered `got` where `asked` wants something else; empty: it fell silent."""
 
     def __init__(self, asked: str, got: bytes) -> None:
-        super().__init__(f"{asked} was answered by {len(got)} unexpected bytes")
+        answer = f"answered by {len(got)} unexpected bytes" if got else "not answered"
+        super().__init__(f"{asked} was {answer}")
         self.asked = asked
         self.got = got
 
@@ -76,6 +80,12 @@ class LinkLost(LinkError):
         super().__init__(device, "the device went away")
 
 
+class DeviceHeld(LinkLost):
+    """It is seen advertising and takes no connection, again and again: something else has it."""
+
+    hint = "Another phone may be using it: turn off Bluetooth there, or remove it there."
+
+
 class LinkTimeout(LinkError):
     """The device did not answer within `seconds`."""
 
@@ -84,6 +94,15 @@ class LinkTimeout(LinkError):
     def __init__(self, device: str, seconds: float) -> None:
         super().__init__(device, f"no answer within {seconds:g} s")
         self.seconds = seconds
+
+
+class RadioBusy(LinkError):
+    """The hub's own Bluetooth has not finished with an earlier attempt to reach the device."""
+
+    link_stands = False
+
+    def __init__(self, device: str) -> None:
+        super().__init__(device, "the hub's Bluetooth is busy with an earlier attempt")
 
 
 class LinkFlooded(LinkError):
@@ -123,3 +142,9 @@ class PairingRefused(LinkError):
         self.reason = reason
         if hint:
             self.hint = hint
+
+
+class BondLost(PairingRefused):
+    """The device and this hub had a bond, and one of them has forgotten it."""
+
+    hint = "Add it again with `vitalpost devices add`. Nothing is lost."

@@ -59,7 +59,8 @@ async def run(
     installed = load_credentials(settings.credentials)
     clock = load_clock(settings.clock.source, settings.clock.options)
     devices = enrol(settings.devices, load_drivers())
-    radio = load_radio(settings.radio)
+    setup = SetupWindow()
+    radio = load_radio(settings.radio, setup)
     software = f"vitalpost {version('vitalpost')}"
     notifier = Notifier()
     async with AsyncExitStack() as stack:
@@ -102,7 +103,6 @@ async def run(
         )
         stack.push_async_callback(recorder.close)
         sessions = [Sessions(device, recorder, journal) for device in devices]
-        setup = SetupWindow()
         station = Station(radio, clock, settings.site_zone, settings.radio.quiet_s, setup)
         central = Central(station, [each for each in sessions if not each.device.socket])
         wired = [each for each in sessions if each.device.socket]

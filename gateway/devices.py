@@ -29,11 +29,24 @@ class Socket(NamedTuple):
         return "Socket(by path)" if self.port else f"Socket({self.usb})"
 
 
+class BondNews(NamedTuple):
+    """A bond was made or lost, as the device that calls itself `name` was met."""
+
+    event: str
+    at: Moment
+    name: str
+    reason: str = ""
+
+
 @dataclass(slots=True)
 class Device:
     """One enrolled device, with what was seen of it since the daemon started.
 
     `is_bonded` says that it must have a bond, `has_bond` whether it has one; None: not yet looked.
+    `is_awaited`: somebody is adding it, so that while set-up is open it may pair where it asks for
+    that, with the `passkey` that it shows, if it shows one. `bond_lost`: it had a bond, and either
+    side has forgotten it; `bond_news` waits to be recorded. The `address` follows the device's
+    identity once a bond has shown it. `failed_connects` counts those in a row.
     """
 
     name: str
@@ -48,6 +61,11 @@ class Device:
     heard_at: Moment | None = None
     reading_at: Moment | None = None
     socket: Socket | None = None
+    is_awaited: bool = False
+    passkey: int | None = field(default=None, repr=False)
+    bond_lost: bool = False
+    bond_news: list[BondNews] = field(default_factory=list)
+    failed_connects: int = 0
 
     @property
     def serial(self) -> str:

@@ -20,7 +20,7 @@ from drivers.spi import (
     Undecodable,
 )
 from gateway.clock import Moment
-from gateway.devices import Device
+from gateway.devices import BondNews, Device
 from gateway.drafts import DeviceFacts, Draft, Place
 from gateway.errors import DeviceMismatch
 from gateway.links import Link
@@ -135,19 +135,7 @@ class Pipeline:
         self._device.information = information
 
     async def _commit(self, *drafts: Draft) -> None:
-        said = self._device.information
-        info = self._device.driver.info
-        facts = DeviceFacts(
-            driver=info.id,
-            driver_version=info.version,
-            identity=self._device.identity,
-            transport=info.transport,
-            name=self._link.name,
-            maker=said.maker,
-            model=said.model,
-            serial=said.serial,
-            firmware=said.firmware,
-        )
+        facts = describe(self._device, self._link.name)
         await self._recorder.record([*self._held, *drafts], facts)
         self._held.clear()
         self._has_news = False
@@ -223,6 +211,32 @@ class Pipeline:
             )
 
         return draft
+
+
+def describe(device: Device, name: str) -> DeviceFacts:
+    """The device as it is known now; `name` is what it calls itself."""
+    said, info = device.information, device.driver.info
+    return DeviceFacts(
+        driver=info.id,
+        driver_version=info.version,
+        identity=device.identity,
+        transport=info.transport,
+        name=name,
+        maker=said.maker,
+        model=said.model,
+        serial=said.serial,
+        firmware=said.firmware,
+    )
+
+
+def draft_bond(news: BondNews) -> Draft:
+    """The event of a bond that was made or lost."""
+    facts: Attributes = {"reason": news.reason} if news.reason else {}
+
+    def draft(place: Place) -> EventRecord:
+        return EventRecord(place.stamp(news.at), news.event, place.device, facts=facts)
+
+    return draft
 
 
 def _fit(raw: tuple[Frame, ...]) -> Iterator[tuple[Frame, ...]]:

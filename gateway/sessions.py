@@ -10,18 +10,21 @@ from typing import NamedTuple, cast
 import structlog
 
 from drivers.errors import (
+    BondLost,
+    DeviceHeld,
     DriverError,
     LinkFlooded,
     LinkLost,
     LinkTimeout,
     PairingRefused,
     PortUnusable,
+    RadioBusy,
 )
 from drivers.spi import Item
 from gateway.devices import Device
 from gateway.errors import DeviceMismatch
 from gateway.links import Connection, Link
-from gateway.pipeline import Pipeline
+from gateway.pipeline import Pipeline, describe, draft_bond
 from gateway.recorder import Recorder
 from uplink.errors import OutboxFull
 from uplink.journal import Journal
@@ -33,7 +36,10 @@ AWAY = "device-away"
 FAILURES: tuple[tuple[type[Exception], str], ...] = (
     (DeviceMismatch, "device-mismatch"),
     (OutboxFull, "outbox-full"),
+    (BondLost, "bond-lost"),
     (PairingRefused, "pairing-refused"),
+    (DeviceHeld, "device-held"),
+    (RadioBusy, "radio-busy"),
     (LinkLost, AWAY),
     (LinkTimeout, AWAY),
     (LinkFlooded, "device-floods"),
@@ -96,8 +102,12 @@ class Sessions:
         try:
             # Before the device is asked: BlueZ confirms what we then could not keep.
             await self._recorder.check_room()
-            async with connection as link:
-                pipeline = await self._run_driver(link)
+            try:
+                async with connection as link:
+                    await self._record_bond()
+                    pipeline = await self._run_driver(link)
+            finally:
+                await self._record_bond()
         except Exception as error:  # the edge of a session: no device stops the hub
             if self._recorder.has_failed:
                 raise
@@ -106,6 +116,13 @@ class Sessions:
             self._note_success(pipeline)
         finally:
             self._is_busy = False
+
+    async def _record_bond(self) -> None:
+        """Record what has become of the bond, once it is known."""
+        news = self.device.bond_news
+        while news:
+            await self._recorder.record([draft_bond(news[0])], describe(self.device, news[0].name))
+            del news[0]
 
     async def _run_driver(self, link: Link) -> Pipeline:
         pipeline = Pipeline(self.device, link, self._recorder, self._journal)

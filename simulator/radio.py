@@ -6,11 +6,12 @@ connecting, services are gone with the link, and 0x1800 is kept from the applica
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from types import MappingProxyType
 from typing import Any, ClassVar
 
-from bleak import BleakClient
 from bleak.backends.client import BaseBleakClient
 from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData, AdvertisementDataCallback, BaseBleakScanner
@@ -53,14 +54,37 @@ class VirtualRadio:
         """Let go of the air; links break."""
         await self._adapter.stop()
 
-    async def is_bonded(self, found: BLEDevice) -> bool:
-        """Whether a key of this device is kept."""
-        return await self._adapter.is_bonded(found.address)
+    def address(self, found: BLEDevice) -> str:
+        """As it was advertised."""
+        return found.address.upper()
 
-    def link_security(self, client: BleakClient) -> int:
-        """0 for an open link, 2 for a bonded one; 1, encrypted without a bond, does not occur."""
-        link = self._adapter.links.get(client.address)
-        return 2 if link and link.is_encrypted else 0
+    async def ties(self, found: BLEDevice) -> tuple[bool, bool, bool]:
+        """Paired and bonded are one here, and not said of a link that is not encrypted."""
+        link = self._adapter.links.get(found.address)
+        is_bonded = await self._adapter.is_bonded(found.address)
+        is_bonded = is_bonded and (link is None or bool(link.is_encrypted))
+        return is_bonded, is_bonded, link is not None
+
+    async def watch(self) -> None:
+        """Wait for ever: a home that goes is noticed by its silence."""
+        await asyncio.Event().wait()
+
+    def expect(self, _address: str, _passkey: int | None) -> AbstractContextManager[list[str]]:
+        """Whatever is asked to pair here pairs by Just Works."""
+        return nullcontext([])
+
+    async def let_go(self, _addresses: Iterable[str]) -> None:
+        """Nothing: links break with the process that had them."""
+
+    async def forget(self, address: str) -> None:
+        """Remove the key of this device."""
+        if await self._adapter.is_bonded(address):
+            await self._adapter.keys.delete(address)
+
+    async def power_cycle(self) -> None:
+        """Let go of the air and attach again; links break."""
+        await self._adapter.stop()
+        await self._adapter.start()
 
 
 class Scanner(BaseBleakScanner):

@@ -18,6 +18,7 @@ from gateway.errors import ConfigError, ConfigErrors
 from gateway.links.radio import load_radio
 from gateway.registry import load_drivers
 from gateway.renewal import check_suite
+from gateway.setup import SetupWindow
 
 T = TypeVar("T")
 
@@ -60,7 +61,7 @@ def find_faults(path: Path) -> list[ConfigError]:
     settings = attempt(lambda: load_settings(path))
     if settings:
         attempt(lambda: enrol(settings.devices, load_drivers()))
-        attempt(lambda: load_radio(settings.radio))
+        attempt(lambda: load_radio(settings.radio, SetupWindow()))
         attempt(lambda: find_group(settings.control.group))
         attempt(lambda: load_clock(settings.clock.source, settings.clock.options))
         if settings.credentials.exists():

@@ -7,28 +7,19 @@ import json
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from contextlib import suppress
 
-from drivers.metrics import name_of
+from drivers import device_clock, device_information
+from drivers.errors import DriverError
 from drivers.replay import replay
-from drivers.spi import (
-    RX,
-    Battery,
-    Bookmark,
-    ClockRead,
-    ClockSet,
-    DeviceEvent,
-    DeviceInformation,
-    Driver,
-    Frame,
-    Item,
-    Reading,
-    Series,
-    Undecodable,
-)
+from drivers.spi import RX, Driver, Frame, Item, Undecodable
+from gateway.cli.decoded import as_facts, tell_answers
 from gateway.registry import load_drivers
 
 NEXT_STEP = "Check that the frame is whole, and that driver and --name are those of the device."
+SHARED = {*device_clock.CHARACTERISTICS, *device_information.CHARACTERISTICS}
+"""Every driver reads them in the same way."""
+
 SEPARATORS = re.compile(r"0[xX]|[\s:-]")
 BLUETOOTH_BASE = re.compile(r"(?:0x|0000)?([0-9a-f]{4})(?:-0000-1000-8000-00805f9b34fb)?")
 
@@ -45,11 +36,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     # Options may stand between the two, so neither may be declared as possibly empty.
     frames = parser.add_argument(
-        "more", metavar="HEX", nargs="+", default=[], help="one frame or chunk after another"
+        "more",
+        metavar="HEX",
+        nargs="+",
+        default=[],
+        help="one frame or chunk after another; 2A34=HEX names where it came from",
     )
     frames.required = False
     parser.add_argument(
-        "--characteristic", metavar="UUID", help="where the frames came from: 2A35 or a full UUID"
+        "--characteristic",
+        metavar="UUID",
+        help="where frames came from that do not say it: 2A35 or a full UUID",
     )
     parser.add_argument("--name", default="", help="the name the device advertises, for its quirks")
     parser.add_argument("--json", action="store_true", help="as it is: one JSON object per line")
@@ -63,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
         print(error, file=sys.stderr)
         return 2
     code = 0
-    items = list(replay(driver, args.name, frames))
+    items = _play(driver, args.name, frames)
     if not items and driver.info.transport == "serial":
         print(f"No whole frame. {NEXT_STEP}", file=sys.stderr)
         code = 1
@@ -71,8 +68,19 @@ def run(args: argparse.Namespace) -> int:
         if isinstance(item, Undecodable):
             print(f"{item.error}. {NEXT_STEP}", file=sys.stderr)
             code = 1
-        print(json.dumps(_facts(driver, item)))
+        print(json.dumps(as_facts(driver, item)))
+    for answer in tell_answers(frames):
+        print(json.dumps(answer))
     return code
+
+
+def _play(driver: Driver, name: str, frames: Sequence[Frame]) -> list[Item]:
+    """The items of one session; what it ends by was never said to a device."""
+    items: list[Item] = []
+    with suppress(DriverError):
+        for item in replay(driver, name, frames):
+            items.append(item)  # noqa: PERF402  what came before the end is wanted
+    return items
 
 
 def _understand(
@@ -80,24 +88,39 @@ def _understand(
 ) -> tuple[Driver, list[Frame]]:
     named, words = (words[0], words[1:]) if words[0] in drivers else (None, words)
     source = _short(characteristic) if characteristic else None
-    driver = drivers[named] if named else _driver_of(source, words[0], drivers)
-    if source and source not in driver.info.characteristics:
-        known = ", ".join(driver.info.characteristics) or "none: it is serial"
-        raise UsageError(f"{driver.info.id} has no characteristic {source}: take one of {known}.")
-    source = source or driver.info.characteristics[0] if driver.info.characteristics else RX
+    told = [_split(word, source) for word in words]
+    driver = drivers[named] if named else _driver_of([of for of, _ in told], words[0], drivers)
+    known = driver.info.characteristics
+    for of in {source, *(of for of, _ in told)} - {None, *known}:
+        offer = ", ".join(known) or "none: it is serial"
+        raise UsageError(f"{driver.info.id} has no characteristic {of}: take one of {offer}.")
     if not words:
         raise UsageError(f"{driver.info.id}: no frame. Give its bytes in hex, one frame a word.")
-    return driver, [Frame(source, _bytes(word, number)) for number, word in enumerate(words, 1)]
+    first = known[0] if known else RX
+    return driver, [
+        Frame(of or first, _bytes(word, number)) for number, (of, word) in enumerate(told, 1)
+    ]
 
 
-def _driver_of(source: str | None, first: str, drivers: Mapping[str, Driver]) -> Driver:
-    if source is None:
+def _split(word: str, source: str | None) -> tuple[str | None, str]:
+    """Where the frame came from, and its bytes in hex."""
+    named, equals, data = word.partition("=")
+    return (_short(named), data) if equals else (source, word)
+
+
+def _driver_of(sources: Sequence[str | None], first: str, drivers: Mapping[str, Driver]) -> Driver:
+    wanted = dict.fromkeys(filter(None, sources))
+    if not wanted:
         offer = "Name a driver before the frames, or give their --characteristic"
         raise UsageError(f"{first!r} is no driver. {offer}. Installed: {', '.join(drivers)}.")
-    fitting = [id_ for id_, d in drivers.items() if source in d.info.characteristics]
+    fitting = [id_ for id_, d in drivers.items() if wanted.keys() <= {*d.info.characteristics}]
+    measuring = [id_ for id_ in fitting if drivers[id_].info.characteristics[0] in wanted]
+    if len(measuring) == 1 or (fitting and wanted.keys() <= SHARED):
+        return drivers[(measuring or fitting)[0]]
     if len(fitting) != 1:
         found = " and ".join(fitting) or "no driver"
-        raise UsageError(f"{source} is known to {found}. Name one of {', '.join(drivers)}.")
+        asked = " and ".join(wanted)
+        raise UsageError(f"{asked} is known to {found}. Name one of {', '.join(drivers)}.")
     return drivers[fitting[0]]
 
 
@@ -118,83 +141,3 @@ def _bytes(word: str, number: int) -> bytes:
     if len(digits) % 2:
         raise UsageError(f"frame {number}: {len(digits)} hex digits. A byte is two: complete it.")
     return bytes.fromhex(digits)
-
-
-def _facts(driver: Driver, item: Item) -> dict[str, Any]:
-    match item:
-        case Reading():
-            return {"driver": driver.info.id, **_reading(item)}
-        case Series():
-            return {"driver": driver.info.id, **_series(item)}
-        case DeviceEvent():
-            return {"driver": driver.info.id, **_event(item)}
-        case Undecodable(error):
-            return {
-                "error": {
-                    "kind": type(error).__name__,
-                    "what": error.what,
-                    "at": error.at,
-                    "frame": error.frame.hex(),
-                }
-            }
-        case _:
-            return _say(item)
-
-
-def _say(item: ClockRead | ClockSet | Battery | Bookmark | DeviceInformation) -> dict[str, Any]:
-    match item:
-        case ClockRead(time) | ClockSet(time):
-            return {"clock": time.isoformat() if time else None}
-        case Battery(percent):
-            return {"battery": percent}
-        case Bookmark(value):
-            return {"bookmark": value}
-        case DeviceInformation():
-            names = ("maker", "model", "serial", "firmware")
-            return {"device_information": {name: getattr(item, name) for name in names}}
-
-
-def _event(event: DeviceEvent) -> dict[str, Any]:
-    return {
-        "event": event.name,
-        "device_time": event.device_time.isoformat() if event.device_time else None,
-        "facts": dict(event.facts),
-        "raw": [frame.data.hex() for frame in event.raw],
-    }
-
-
-def _reading(reading: Reading) -> dict[str, Any]:
-    return {
-        "observations": [
-            {"metric": name_of(seen.metric), "value": format(seen.value, "f"), "unit": seen.unit}
-            for seen in reading.observations
-        ],
-        "device_time": reading.device_time.isoformat() if reading.device_time else None,
-        "record_number": reading.record_number,
-        "status": reading.status,
-        "failed": reading.failed,
-        "origin": reading.origin,
-        "attributes": reading.attributes,
-        "raw": [frame.data.hex() for frame in reading.raw],
-    }
-
-
-def _series(series: Series) -> dict[str, Any]:
-    return {
-        "series": [
-            {
-                "metric": name_of(of.metric),
-                "unit": of.unit,
-                "runs": [
-                    [None if value is None else format(value, "f"), length]
-                    for value, length in of.runs
-                ],
-            }
-            for of in series.channels
-        ],
-        "count": series.count,
-        "rate": format(series.rate, "f"),
-        "failed": series.failed,
-        "attributes": series.attributes,
-        "raw": [series.raw.data.hex()],
-    }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from datetime import datetime, tzinfo
 from functools import partial
 from types import TracebackType
@@ -17,18 +17,18 @@ from bleak.uuids import normalize_uuid_str
 
 from drivers.errors import LinkError, LinkLost, PairingRefused
 from drivers.spi import Frame
-from gateway.clock import Clock, Moment, read_moment, site_time
+from gateway.clock import Clock, read_moment, site_time
 from gateway.devices import Device
 from gateway.links import Exchange
+from gateway.links.arrivals import LONGEST_QUEUE, Arrival, Arrivals
+from gateway.links.bonds import Bonds
 from gateway.links.faults import STACK_ERRORS, translated
-from gateway.links.radio import BONDED, OPEN, Radio
+from gateway.links.radio import BONDED, OPEN, Radio, Ties
 from gateway.setup import SetupWindow
 
 CONNECT_S = 30.0
 OPERATION_S = 10.0
 DISCONNECT_S = 12.0  # BlueZ takes about 2 s, and bleak gives up after 10
-LONGEST_QUEUE = 10_000
-SETUP_HINT = "Run `vitalpost setup open`, then hold the device's pairing button. Nothing is lost."
 
 T = TypeVar("T")
 
@@ -41,21 +41,16 @@ class Station(NamedTuple):
     site_zone: tzinfo
     quiet_s: float
     setup: SetupWindow
-
-
-class Arrival(NamedTuple):
-    """A frame, and when it came."""
-
-    frame: Frame
-    moment: Moment
+    connect_s: float = CONNECT_S
+    operation_s: float = OPERATION_S
 
 
 class BleLink:
     """Connects when entered. Operations go one at a time, each within a time limit.
 
     A device that is set to be bonded makes its bond while the set-up window is open, else never.
-    Entering raises LinkLost, LinkTimeout, or PairingRefused where it may not, or where the link is
-    not encrypted by the bond.
+    Entering raises LinkLost, LinkTimeout, RadioBusy, DeviceHeld where it takes no connection,
+    PairingRefused where it may not pair or the link is not encrypted by the bond, and BondLost.
     """
 
     def __init__(self, station: Station, device: Device, found: BLEDevice, name: str) -> None:
@@ -67,28 +62,25 @@ class BleLink:
         self._client = BleakClient(
             found,
             self._on_disconnected,
-            timeout=CONNECT_S,
+            timeout=station.connect_s,
             pair=device.is_bonded and station.setup.is_open,
             backend=station.radio.client_backend,
             **station.radio.client_args,
         )
         self._lock = asyncio.Lock()
         self._is_closed = False
-        self._arrivals: asyncio.Queue[Arrival | None] = asyncio.Queue()
+        self._arrivals = Arrivals()
         self._exchanges: dict[str, Exchange] = {}
-        self._overflow: asyncio.Task[None] | None = None
+        self._ending: asyncio.Task[None] | None = None
+        self._bonds = Bonds(device, name, station.setup, station.clock)
+        self._expecting = ExitStack()
+        self._refusals: list[str] = []
 
     async def __aenter__(self) -> Self:
         try:
-            with translated(self._device.name, self._client, CONNECT_S):
-                self._device.has_bond = await self._station.radio.is_bonded(self._found)
-                self._check_bond()
-                async with asyncio.timeout(CONNECT_S):
-                    await self._client.connect()
-                self.security = self._station.radio.link_security(self._client)
-            self._check_security()
+            await self._connect()
         except BaseException:
-            await self._disconnect()
+            await self._end()
             raise
         return self
 
@@ -99,7 +91,9 @@ class BleLink:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-        await self._disconnect()
+        if kind is None:
+            self._bonds.prove(self.security)
+        await self._end()
 
     def close(self) -> None:
         """From here on nothing that a driver does reaches the device."""
@@ -113,6 +107,10 @@ class BleLink:
     def exchange(self, source: str) -> Exchange:
         """The last one with a characteristic as handed to the driver; with any if it had none."""
         return self._exchanges.get(source) or next(reversed(self._exchanges.values()))
+
+    def end(self) -> None:
+        """Disconnect; what has come until then still reaches the driver."""
+        self._ending = asyncio.create_task(self._disconnect())
 
     def offers(self, characteristic: str) -> bool:
         """Whether the device has the characteristic."""
@@ -151,26 +149,45 @@ class BleLink:
 
     async def _frames(self, starting: Awaitable[None]) -> AsyncIterator[Frame]:
         await starting
-        while arrival := await self._wait():
+        while arrival := await self._arrivals.take(self._station.quiet_s):
             self._note(arrival.frame.source, Exchange(arrival.moment, arrival.moment))
             yield arrival.frame
-        if self._overflow:
+        if self._arrivals.is_overfull:
             raise LinkError(self._device.name, f"{LONGEST_QUEUE} frames came before one was stored")
 
     def local_time(self) -> datetime | None:
         """Naive time at the site; None while the hub's own clock is not synchronised."""
         return site_time(self._station.clock, self._station.site_zone)
 
-    def _check_bond(self) -> None:
-        """Before connecting: whatever else has the address of an enrolled device gets no link."""
-        device = self._device
-        if device.is_bonded and not device.has_bond and not self._station.setup.is_open:
-            raise PairingRefused(device.name, "no bond, and set-up is closed", SETUP_HINT)
+    async def _connect(self) -> None:
+        device, limit_s = self._device, self._station.connect_s
+        with translated(device.name, self._client, limit_s):
+            before = await self._ties()
+        self._bonds.look(before)
+        if not before.is_bonded and self._station.setup.is_open:
+            self._expect()
+        try:
+            with translated(device.name, self._client, limit_s):
+                async with asyncio.timeout(limit_s):
+                    await self._client.connect()
+                after = await self._ties()
+        except LinkError as error:
+            raise self._bonds.explain_failure(error, self._refusals) from error
+        self.security = after.security
+        self._bonds.take(before, after)
 
-    def _check_security(self) -> None:
-        self._device.has_bond = self.security == BONDED or self._device.has_bond
-        if self._device.is_bonded and self.security < BONDED:
-            raise PairingRefused(self._device.name, "the link is not encrypted by a bond")
+    def _expect(self) -> None:
+        if self._device.is_bonded or self._device.is_awaited:
+            radio = self._station.radio
+            expecting = radio.expect(radio.address(self._found), self._device.passkey)
+            self._refusals = self._expecting.enter_context(expecting)
+
+    async def _ties(self) -> Ties:
+        return Ties(*await self._station.radio.ties(self._found))
+
+    async def _end(self) -> None:
+        self._expecting.close()
+        await self._disconnect()
 
     def _find(self, characteristic: str) -> BleakGATTCharacteristic | None:
         uuid = normalize_uuid_str(characteristic)
@@ -189,36 +206,38 @@ class BleLink:
             if self._is_closed:
                 raise LinkLost(self._device.name)
             asked = read_moment(self._station.clock)
-            with translated(self._device.name, self._client, OPERATION_S):
-                async with asyncio.timeout(OPERATION_S):
-                    answer = await operation()
+            try:
+                limit_s = self._station.operation_s
+                with translated(self._device.name, self._client, limit_s):
+                    async with asyncio.timeout(limit_s):
+                        answer = await operation()
+                    if self._device.is_awaited and self.security < BONDED:
+                        await self._look_again()
+            except PairingRefused as error:
+                raise self._bonds.explain_refusal(error, self._refusals) from error
             self._note(characteristic, Exchange(asked, read_moment(self._station.clock)))
             return answer
+
+    async def _look_again(self) -> None:
+        """A characteristic may have made the device pair."""
+        after = await self._ties()
+        self._bonds.take(Ties(False, False, True), after)
+        self.security = after.security
 
     def _note(self, characteristic: str, exchange: Exchange) -> None:
         self._exchanges.pop(characteristic, None)  # the newest stands last
         self._exchanges[characteristic] = exchange
 
-    async def _wait(self) -> Arrival | None:
-        try:
-            async with asyncio.timeout(self._station.quiet_s):
-                return await self._arrivals.get()
-        except TimeoutError:
-            return None
-
     def _on_frame(self, source: str, _: BleakGATTCharacteristic, data: bytearray) -> None:
-        if self._overflow:
-            return
-        if self._arrivals.qsize() >= LONGEST_QUEUE:
-            # What the device has not had confirmed it sends again on the next connection.
-            self._overflow = asyncio.create_task(self._disconnect())
-            return
         frame = Frame(source, bytes(data))
-        self._arrivals.put_nowait(Arrival(frame, read_moment(self._station.clock)))
+        self._arrivals.put(Arrival(frame, read_moment(self._station.clock)))
+        if self._arrivals.is_overfull and not self._ending:
+            # What the device has not had confirmed it sends again on the next connection.
+            self.end()
 
     def _on_disconnected(self, _: BleakClient) -> None:
         self._is_closed = True
-        self._arrivals.put_nowait(None)
+        self._arrivals.end()
 
     async def _disconnect(self) -> None:
         with suppress(*STACK_ERRORS):

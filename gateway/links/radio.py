@@ -2,19 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from importlib.metadata import entry_points
-from typing import Any, Protocol, cast
+from typing import Any, NamedTuple, Protocol, cast
 
-from bleak import BleakClient
 from bleak.backends.client import BaseBleakClient
 from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import BaseBleakScanner
 
 from gateway.errors import ConfigError
 from gateway.settings import RadioSettings
+from gateway.setup import SetupWindow
 
 OPEN, ENCRYPTED, BONDED = range(3)
+
+
+class Ties(NamedTuple):
+    """How a device stands with this hub; the radio's own word."""
+
+    is_paired: bool
+    is_bonded: bool
+    is_connected: bool
+
+    @property
+    def security(self) -> int:
+        """Of a link that is up: 0 open, 1 encrypted, 2 where the encryption is from a bond.
+
+        Source: BlueZ src/device.c, device_connect_le: BT_IO_SEC_MEDIUM for a paired device, whose
+        link counts as up once it is encrypted.
+        """
+        if not self.is_connected:
+            return OPEN
+        return BONDED if self.is_bonded else ENCRYPTED if self.is_paired else OPEN
 
 
 class Radio(Protocol):
@@ -37,59 +57,39 @@ class Radio(Protocol):
         """What each client is given beside."""
 
     async def start(self) -> None:
-        """Make the adapter usable."""
+        """Make the adapter usable, however often it was before."""
 
     async def stop(self) -> None:
         """Let go of it; links break. It may be started again."""
 
-    async def is_bonded(self, found: BLEDevice) -> bool:
-        """Whether a bond with this device is kept."""
+    async def watch(self) -> None:
+        """Raise BleakError when the adapter has gone; a scan would not notice."""
 
-    def link_security(self, client: BleakClient) -> int:
-        """0 for an open link, 1 for an encrypted one, 2 where the encryption is from a bond."""
+    def address(self, found: BLEDevice) -> str:
+        """The address by which the device is known: behind a rotating one, where that is known."""
 
+    async def ties(self, found: BLEDevice) -> tuple[bool, bool, bool]:
+        """Whether this hub is paired with the device, bonded with it, connected to it."""
 
-class BluezRadio:
-    """An adapter behind bluetoothd."""
+    def expect(self, address: str, passkey: int | None) -> AbstractContextManager[list[str]]:
+        """Let this device pair while the context holds; what was refused meanwhile, in words."""
 
-    scanner_backend = None
-    client_backend = None
+    async def let_go(self, addresses: Iterable[str]) -> None:
+        """End what an earlier process may have left of links to these devices. Bonds stay."""
 
-    def __init__(self, adapter: str) -> None:
-        self.scanner_args = self.client_args = {"bluez": {"adapter": adapter}}
-        self._path = f"/org/bluez/{adapter}"
+    async def forget(self, address: str) -> None:
+        """Remove the bond with this device, if there is one."""
 
-    async def start(self) -> None:
-        """Find bluetoothd. Raises what bleak and D-Bus raise."""
-        from bleak.backends.bluezdbus.manager import (  # noqa: PLC0415  no D-Bus elsewhere
-            get_global_bluez_manager,
-        )
-
-        self._bluez = await get_global_bluez_manager()
-
-    async def stop(self) -> None:
-        """Nothing is held: bluetoothd owns the adapter."""
-
-    async def is_bonded(self, found: BLEDevice) -> bool:
-        """What BlueZ says of it; one that is paired without a bond is found out once connected."""
-        return self._bluez.is_paired(str(found.details["path"]))
-
-    def link_security(self, client: BleakClient) -> int:
-        """What BlueZ says of pairing: a paired device's link counts as up once it is encrypted.
-
-        Source: BlueZ src/device.c, device_connect_le: BT_IO_SEC_MEDIUM for a paired device.
-        """
-        services = frozenset(service.uuid for service in client.services)
-        for _, said in self._bluez.get_connected_devices(self._path, services):
-            if said["Address"] == client.address and said["Paired"]:
-                return BONDED if said.get("Bonded", True) else ENCRYPTED  # old ones do not say
-        return OPEN
+    async def power_cycle(self) -> None:
+        """Switch the adapter off and on; links break, bonds stay."""
 
 
-def load_radio(settings: RadioSettings) -> Radio:
+def load_radio(settings: RadioSettings, setup: SetupWindow) -> Radio:
     """The radio of the settings: "bluez", or an entry point of `vitalpost.radios`."""
     if settings.backend == "bluez":
-        return BluezRadio(settings.adapter)
+        from gateway.links.bluez import BluezRadio  # noqa: PLC0415  no D-Bus with another radio
+
+        return BluezRadio(settings.adapter, setup)
     offered = entry_points(group="vitalpost.radios")
     if settings.backend not in offered.names:
         wanted = ", ".join(sorted({"bluez", *offered.names}))

@@ -1,10 +1,11 @@
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivers.blood_pressure import BloodPressure, decode
+from drivers.blood_pressure import BloodPressure, decode, decode_cuff
 from drivers.device_clock import encode
 from drivers.errors import DecodeError, LinkError, LinkLost
 from drivers.spi import (
@@ -228,6 +229,32 @@ async def test_a_clockless_cuff_gives_its_readings_and_what_it_repeats_as_often_
     )
     first, again = await link.play(BloodPressure())
     assert first == again == decode(CLOCKLESS)
+
+
+async def test_the_pressure_in_a_deflating_cuff_is_not_asked_for():
+    link = ScriptedLink(Subscribes("2A35"), Indicates("2A35", FRAME), Commits(Reading))
+    link._offered.add("2A36")
+    await link.play(BloodPressure())
+
+
+@given(st.binary(max_size=20))
+def test_any_bytes_are_a_pressure_in_the_cuff_or_a_decode_error(frame):
+    with suppress(DecodeError):
+        told = decode_cuff(frame)
+        assert (told.name, told.raw) == ("cuff-pressure", (Frame("2A36", frame),))
+
+
+async def test_a_history_that_comes_oldest_first_is_taken_whole_and_keeps_its_order():
+    days = [FRAME[:10] + bytes((day,)) + FRAME[11:] for day in range(1, 29)]
+    script = [step for day in days for step in (Indicates("2A35", day), Commits(Reading))]
+    items = await ScriptedLink(Subscribes("2A35"), *script).play(BloodPressure())
+    assert [item.device_time.day for item in items] == list(range(1, 29))
+    assert [item.raw[0].data for item in items] == days
+
+
+@pytest.mark.parametrize("slot", [0, 1, 2, 254, 255])
+def test_a_user_slot_is_an_attribute_of_the_reading(slot):
+    assert decode(b"\x0c" + CLOCKLESS[1:] + bytes((slot,))).attributes == {"user_id": slot}
 
 
 async def test_what_cannot_be_decoded_travels_as_it_came_and_stops_nothing():

@@ -171,5 +171,29 @@ def test_the_kit_finds_what_is_amiss_over_bluetooth(rule, sound, broken, tmp_pat
     assert rule in {finding.rule for finding in findings}
 
 
+@pytest.mark.parametrize(
+    ("rule", "sound", "broken"),
+    [
+        ("said", 'raise UnexpectedReply("record access", error.frame) from error', "return"),
+        ("said", "raise UnexpectedReply(", "raise ValueError("),
+        ("cut", "yield Undecodable(error", "yield Reading((), ()); Undecodable(error"),
+        (
+            "raw",
+            "yield item\n    for item in records.release",
+            "pass\n    for item in records.release",
+        ),
+    ],
+)
+def test_the_kit_finds_what_is_amiss_with_a_memory(rule, sound, broken, tmp_path, monkeypatch):
+    name = f"meter_{tmp_path.name}"
+    source = (DRIVERS_FOLDER / "glucose.py").read_text()
+    assert sound in source
+    shutil.copytree(DRIVERS_FOLDER / "golden", tmp_path / name / "golden")
+    text = source.replace(sound, broken).replace("import ClockRead", "import Reading, ClockRead")
+    (tmp_path / name / "__init__.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    assert rule in {finding.rule for finding in check(import_module(name).Glucose())}
+
+
 def test_every_rule_has_a_driver_that_breaks_it():
     assert BROKEN.keys() == RULES.keys()

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from drivers.errors import LinkError
+from drivers.errors import DriverError, LinkError
 from drivers.spi import Driver, Frame, Item
 
 
@@ -21,13 +21,19 @@ class Writes(NamedTuple):
     fault: LinkError | None = None
 
 
-class Subscribes(NamedTuple):
-    characteristic: str
+class Subscribes:
+    def __init__(self, *characteristics: str) -> None:
+        self.characteristics = characteristics
 
 
 class Indicates(NamedTuple):
     characteristic: str
     sent: bytes | LinkError
+    after_ms: int = 1000
+
+
+class Silence:
+    """From here on the device sends nothing."""
 
 
 class Commits(NamedTuple):
@@ -35,22 +41,32 @@ class Commits(NamedTuple):
 
 
 class ScriptedLink:
-    """Offers what its script reads or subscribes to; the hub's local time is `now`."""
+    """Offers what its script reads, writes or subscribes to; the hub's local time is `now`.
 
-    def __init__(self, *script: Any, name: str = "", now: datetime | None = None) -> None:
+    What is indicated comes second by second.
+    """
+
+    def __init__(
+        self, *script: Any, name: str = "", now: datetime | None = None, bookmark: str = ""
+    ) -> None:
         self.name = name
+        self.bookmark = bookmark
         self._script = list(script)
         self._now = now
-        self._offered = {s.characteristic for s in script if isinstance(s, Reads | Subscribes)}
+        self._now_ms = 0
+        self._offered = {s.characteristic for s in script if isinstance(s, Reads | Writes)}
+        for step in script:
+            if isinstance(step, Subscribes):
+                self._offered.update(step.characteristics)
 
     async def play(self, driver: Driver) -> list[Item]:
         """Run `driver`'s session to its end; every item is committed before it goes on."""
-        items = []
+        self.items = items = []
         try:
             async for item in driver.session(self):
                 assert self._next(Commits).kind is type(item)
                 items.append(item)
-        except LinkError:
+        except DriverError:
             assert self._script == []
             raise
         assert self._script == []
@@ -71,15 +87,23 @@ class ScriptedLink:
             raise step.fault
 
     def subscribe(self, *characteristics: str) -> AsyncIterator[Frame]:
-        assert (self._next(Subscribes).characteristic,) == characteristics
+        assert self._next(Subscribes).characteristics == characteristics
         return self._frames()
+
+    def heard_ms(self, characteristic: str) -> int:
+        assert characteristic in self._offered
+        return self._now_ms
 
     def local_time(self) -> datetime | None:
         return self._now
 
     async def _frames(self) -> AsyncIterator[Frame]:
         while self._script:
+            if isinstance(self._script[0], Silence):
+                self._script.pop(0)
+                return
             step = self._next(Indicates)
+            self._now_ms += step.after_ms
             yield Frame(step.characteristic, _or_raise(step.sent))
 
     def _next(self, kind: type[Any]) -> Any:

@@ -65,11 +65,17 @@ class CordRadio:
     async def stop(self) -> None:
         pass
 
-    async def is_bonded(self, found: Any) -> bool:
-        return False
+    async def watch(self) -> None:
+        await asyncio.Event().wait()
 
-    def link_security(self, client: Any) -> int:
-        return 0
+    def address(self, found: Any) -> str:
+        return found.address.upper()
+
+    async def ties(self, found: Any) -> tuple[bool, bool, bool]:
+        return False, False, True
+
+    async def let_go(self, addresses: Any) -> None:
+        pass
 
 
 class Scanner(BaseBleakScanner):

@@ -112,6 +112,7 @@ class Life:
                 await self._recorder.close()
         if not self.is_dead:
             await self._outbox.close()
+            self.is_dead = True
 
     async def kill(self) -> None:
         """As `kill -9` does, now."""

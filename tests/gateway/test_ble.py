@@ -10,8 +10,9 @@ from structlog.testing import capture_logs
 from drivers.blood_pressure import BloodPressure
 from drivers.errors import LinkError, LinkLost, PairingRefused
 from gateway.devices import Device
+from gateway.links.arrivals import LONGEST_QUEUE
 from gateway.links.ble import Central
-from gateway.links.gatt import LONGEST_QUEUE, BleLink, Station
+from gateway.links.gatt import BleLink, Station
 from gateway.sessions import Sessions
 from gateway.setup import SetupWindow
 from simulator.air import Air
@@ -31,8 +32,8 @@ DEADLINE_S = 20
 class UnprotectedRadio(VirtualRadio):
     """Says of every link that it is open, as BlueZ does where pairing did not take place."""
 
-    def link_security(self, client):
-        return 0
+    async def ties(self, found):
+        return (False, False, True)
 
 
 class NotingSessions(Sessions):
@@ -146,8 +147,8 @@ async def test_what_a_cuff_measures_becomes_records(home):
     assert [record.raw for record in readings] == [(("2A35", frame),) for frame in frames]
     assert {record.link for record in readings} == {2}
     events = await home.records(EventRecord)
-    assert [event.name for event in events] == ["clock-read", "clock-set", "battery"]
-    assert events[0].asked_ms <= events[0].stamp.since_ms
+    assert [event.name for event in events] == ["bond-made", "clock-read", "clock-set", "battery"]
+    assert events[1].asked_ms <= events[1].stamp.since_ms
     assert (await home.records(DeviceRecord))[-1].serial == "51"
 
 
@@ -270,3 +271,26 @@ async def test_a_radio_that_is_missing_is_said_once_and_does_not_stop_the_hub(ho
     with capture_logs() as lines:
         await soon(home.start_hub().settled.wait())
     assert [line["event"] for line in lines] == ["radio-away"]
+
+
+async def test_a_device_enrolled_while_the_hub_runs_is_heard_without_a_restart(home):
+    central = Central(home.station(), [])
+    home.start(central.run())
+    await soon(central.settled.wait())
+    central.adopt(home.sessions())
+    home.cuff.keep(home.cuff.build(VALUES))
+    await soon(home.cuff.idle.wait())
+    assert len(await home.records(ReadingRecord)) == 1
+    [seen] = await central.sightings()
+    assert (seen.address, seen.name[:3], seen.ties.is_bonded) == (ADDRESS, "A&D", True)
+
+
+async def test_a_device_that_is_taken_out_while_it_talks_is_let_go(home):
+    sessions = home.sessions()
+    central = Central(home.station(quiet_s=600), [sessions])
+    home.start(central.run())
+    home.cuff.switch_on()
+    await soon(home.cuff.visited.wait())
+    await soon(central.release(ADDRESS))
+    assert sessions.claim()
+    assert not central._sessions

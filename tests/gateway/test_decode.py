@@ -138,11 +138,66 @@ def test_what_cannot_be_understood_is_one_line_with_the_next_step(call, words, t
     assert len(err.splitlines()) == 1
 
 
+METER = ("sig-glucose", "2A52=05000200")
+RECORDS = (
+    "121000e9070b1608010064b011",
+    "0x2A34=02100001",
+    f"{FULL_UUID.replace('2A35', '2A18')}=021100e9070b1608020064b011",
+    "2A52=06000101",
+)
+
+
+def test_frames_of_several_characteristics_are_one_session(call):
+    code, out, err = call(decode, *METER, *RECORDS)
+    assert (code, err) == (0, "")
+    before, after, bookmark, counted, reported = objects(out)
+    assert (before["attributes"]["meal"], before["record_number"]) == ("preprandial", 16)
+    assert before["raw"] == ["121000e9070b1608010064b011", "02100001"]
+    assert (after["record_number"], bookmark) == (17, {"bookmark": "17 e46c 2"})
+    assert counted["record_access"] == {
+        "request": "report_number_of_records",
+        "outcome": "success",
+        "records": 2,
+    }
+    assert reported["record_access"]["outcome"] == "success"
+
+
+@pytest.mark.parametrize(
+    ("frame", "told"),
+    [
+        ("06000204", {"request": "delete_records", "outcome": "operator_not_supported"}),
+        ("0600010a", {"request": "report_records", "outcome": 10}),
+        ("06000106", {"request": "report_records", "outcome": "no_records_found"}),
+    ],
+)
+def test_an_answer_of_a_control_point_is_told_without_a_session(call, frame, told):
+    code, out, err = call(decode, "sig-glucose", f"2A52={frame}")
+    assert (code, err, objects(out)) == (0, "", [{"record_access": {**told, "records": None}}])
+
+
+def test_an_answer_that_is_none_is_a_problem(call):
+    code, out, err = call(decode, "sig-glucose", "2A52=0500030201")
+    assert (code, objects(out)[0]["error"]["at"]) == (1, 4)
+    assert err.startswith("frame goes on for 1 at byte 4 of 5.")
+
+
+def test_the_characteristic_that_a_driver_measures_by_names_it(call):
+    assert objects(call(decode, "2A18=080100e807010f0a1e000100")[1])[0]["driver"] == "sig-glucose"
+    assert call(decode, "2A34=02100001", "2A18=021100e9070b1608020064b011")[0] == 0
+
+
+def test_a_word_may_name_no_characteristic_that_the_driver_does_not_know(call):
+    code, out, err = call(decode, "sig-glucose", "2A35=00")
+    assert (code, out) == (2, "")
+    assert "sig-glucose has no characteristic 2A35" in err
+
+
 def test_the_installed_drivers_are_listed(call):
     code, out, _ = call(drivers, "list", "--json")
-    wired, cuff = json.loads(out)
-    assert (code, cuff["id"], cuff["writes"]) == (0, "sig-blood-pressure", ["2A08", "2A2B"])
-    assert (wired["id"], wired["line"]["baud"], wired["commands"]) == ("contec-cms50", 19200, [])
+    known = {driver["id"]: driver for driver in json.loads(out)}
+    assert (code, known["sig-blood-pressure"]["writes"]) == (0, ["2A08", "2A2B"])
+    wired = known["contec-cms50"]
+    assert (wired["line"]["baud"], wired["commands"]) == (19200, [])
     assert "sig-blood-pressure" in call(drivers, "list")[1]
 
 

@@ -22,7 +22,7 @@ def test_our_driver_is_registered_as_anyones_is(tmp_path, monkeypatch):
     )
     install(tmp_path, "acme", POINT.format("acme-scale", "acme_scale:Scale"))
     monkeypatch.syspath_prepend(tmp_path)
-    assert set(load_drivers()) == {"acme-scale", "contec-cms50", "sig-blood-pressure"}
+    assert {"acme-scale", "contec-cms50", "sig-blood-pressure"} <= set(load_drivers())
 
 
 def test_a_driver_offered_by_two_distributions_is_refused_by_both_names(tmp_path, monkeypatch):

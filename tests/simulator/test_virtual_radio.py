@@ -45,7 +45,7 @@ async def test_a_device_tells_who_it_is_to_anyone(stand):
     async with hub.client((await hub.find())[0], pair=False) as client:
         texts = [(await client.read_gatt_char(u)).decode() for u in ("2A29", "2A24", "2A25")]
         assert texts == ["A&D Medical", "UA-651BLE", "51"]
-        assert hub.radio.link_security(client) == 0
+        assert await hub.radio.ties(client) == (False, False, True)
         assert client.name == "A&D_UA-651BLE_123456"
         assert client.services.get_characteristic("2A35").properties == ["indicate"]
         assert client.services.get_service("1800") is None
@@ -60,7 +60,7 @@ async def test_what_needs_a_bond_is_refused_before_pairing_and_sent_once_after_i
             await refused
         assert error.value.code is BleakGATTProtocolErrorCode.INSUFFICIENT_AUTHENTICATION
     await client.pair()
-    assert hub.radio.link_security(client) == 2
+    assert await hub.radio.ties(client) == (True, True, True)
     await hub.set_clock(client, NOON)
     await hub.subscribe(client)
     await hub.left()
@@ -76,20 +76,20 @@ async def test_a_bond_outlives_the_host_until_it_is_forgotten(stand):
     await hub.radio.stop()
     await hub.radio.start()
     client = await hub.connect(pair=False)
-    assert hub.radio.link_security(client) == 2
+    assert await hub.radio.ties(client) == (True, True, True)
     await hub.radio.stop()
     assert not client.is_connected
 
     hub = await stand.hub()
     client = await hub.connect(pair=False)
-    assert hub.radio.link_security(client) == 2
+    assert await hub.radio.ties(client) == (True, True, True)
     await client.unpair()
     assert not client.is_connected
     with pytest.raises(BleakDeviceNotFoundError):
         await client.unpair()
 
     client = await hub.connect(pair=False)
-    assert hub.radio.link_security(client) == 0
+    assert await hub.radio.ties(client) == (False, False, True)
     await client.disconnect()
 
 
@@ -129,7 +129,7 @@ async def test_an_operation_that_is_pending_when_the_link_breaks_fails(stand):
         await reading
     assert hub.gone.is_set()
     assert not client.is_connected
-    assert hub.radio.link_security(client) == 0
+    assert await hub.radio.ties(client) == (True, True, False)
     with pytest.raises(BleakError, match="Service Discovery"):
         client.services  # noqa: B018  bleak raises in the property
     with pytest.raises(BleakError, match="Not connected"):
