@@ -312,6 +312,10 @@ def test_99091_is_a_qualified_professional_s_own_time_in_the_period():
     )
     before = entry(30, "2026-04-05T23:45:00-04:00", **own)
     assert codes(managed(before))["99091"] == "MINUTES_BELOW_30"
+    outside = entry(30, "2026-05-06T00:00:00-04:00", **own)
+    assert codes(managed(outside))["99091"] == "MINUTES_BELOW_30"
+    helped = entry(30, "2026-04-16T10:00:00-04:00", **own | {"performer": "clinical_staff"})
+    assert codes(managed(entry(30, **own), helped))["99091"] == 1
     talk = entry(20, "2026-04-20T10:00:00-04:00")
     assert codes(managed(entry(30, **own), talk))["99091"] == "CONFLICT_99457"
     alone = managed(entry(30, **own), talk)
