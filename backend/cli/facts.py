@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 from sqlalchemy import select
 
+from backend.cli.parsing import add_action
 from backend.clock import load_clock
 from backend.config import Settings, load
 from backend.errors import FactFault, PatientUnknown
@@ -23,7 +24,7 @@ from backend.ledger import Ledger, patient
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare `add KIND PATIENT [FIELD=VALUE …]`, `import FILE` and `list PATIENT`."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    add = _action(actions, "add", "state one fact, or correct one")
+    add = add_action(actions, "add", "state one fact, or correct one")
     add.add_argument("kind", metavar="KIND", choices=[*KINDS, WITHDRAWAL], help=", ".join(KINDS))
     add.add_argument("patient", metavar="PATIENT")
     add.add_argument("fields", metavar="FIELD=VALUE", nargs="*", default=[])
@@ -31,20 +32,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add.add_argument("--because", metavar="CAUSE", required=True, help="how that is known")
     add.add_argument("--replaces", metavar="FACT", default="", help="the fact that was wrong")
     add.epilog = f"KIND {WITHDRAWAL} with --replaces takes a fact back."
-    bring = _action(actions, "import", "state the facts of a file of JSON Lines: all or none")
+    bring = add_action(actions, "import", "state the facts of a file of JSON Lines: all or none")
     bring.add_argument("file", metavar="FILE", type=Path)
-    show = _action(actions, "list", "the facts of a patient that hold")
+    show = add_action(actions, "list", "the facts of a patient that hold")
     show.add_argument("patient", metavar="PATIENT")
-
-
-def _action(
-    actions: argparse._SubParsersAction[argparse.ArgumentParser], name: str, what: str
-) -> argparse.ArgumentParser:
-    """One action, that takes the options of every command behind its name as well."""
-    parser: argparse.ArgumentParser = actions.add_parser(name, help=what, description=what)
-    parser.add_argument("--settings", metavar="FILE", type=Path, default=argparse.SUPPRESS)
-    parser.add_argument("--json", action="store_true", default=argparse.SUPPRESS)
-    return parser
 
 
 def run(args: argparse.Namespace) -> int:

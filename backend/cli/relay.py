@@ -5,35 +5,28 @@ from __future__ import annotations
 import argparse
 import ssl
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
-from backend.config import Broker, Settings, load
-from backend.errors import KeyUnusable
+from backend.cli.parsing import as_argument
+from backend.config import Broker, load
 from backend.log import configure
 from backend.sinks import Sink
 from backend.sinks.jsonl import STDOUT, JsonLines, StandardOutput
 from backend.sinks.mqtt import Topic, check_topic
+from backend.sinks.token import load_token
 from backend.sinks.webhook import Webhook, check_url
 from backend.workers import Worker
-
-TOKEN = "webhook.token"  # noqa: S105  the name of a file
-
-T = TypeVar("T")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare `(--jsonl FILE | --webhook URL | --mqtt TOPIC) [--since CURSOR]`."""
     to = parser.add_mutually_exclusive_group(required=True)
     to.add_argument("--jsonl", metavar="FILE", help="append JSON lines; - is standard output")
-    to.add_argument(
-        "--webhook", metavar="URL", type=_as_argument(check_url), help="POST JSON lines"
-    )
+    to.add_argument("--webhook", metavar="URL", type=as_argument(check_url), help="POST JSON lines")
     to.add_argument(
         "--mqtt",
         metavar="TOPIC",
-        type=_as_argument(check_topic),
+        type=as_argument(check_topic),
         help="publish to another topic of the broker",
     )
     parser.add_argument(
@@ -48,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Receive and hand on until SIGTERM."""
     settings = load(args.settings)
-    token = _load_token(settings) if args.webhook else None
+    token = load_token(settings) if args.webhook else None
     worker = Worker(settings)
     configure(sys.stderr)
 
@@ -61,29 +54,6 @@ def run(args: argparse.Namespace) -> int:
 
     worker.relay(open_sink, args.since)
     return 0
-
-
-def _load_token(settings: Settings) -> str | None:
-    path = settings.key_file(TOKEN)
-    try:
-        token = path.read_text(encoding="ascii").strip()
-    except FileNotFoundError:
-        return None
-    except (OSError, UnicodeDecodeError) as error:
-        raise KeyUnusable(path, str(error)) from error
-    if not token.isprintable() or " " in token:
-        raise KeyUnusable(path, "found more than one word")
-    return token
-
-
-def _as_argument(check: Callable[[str], T]) -> Callable[[str], T]:
-    def parse(text: str) -> T:
-        try:
-            return check(text)
-        except ValueError as error:
-            raise argparse.ArgumentTypeError(str(error)) from error
-
-    return parse
 
 
 def _parse_cursor(text: str) -> int:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
-from datetime import UTC, date, datetime
 from pathlib import Path
 
 from backend.billing.policy import choices, parse_policy
+from backend.cli.parsing import parse_month, parse_number, parse_time
 from backend.clock import load_clock
 from backend.config import load
 from backend.ledger import Ledger
@@ -47,29 +47,3 @@ def run(args: argparse.Namespace) -> int:
     else:
         print("\n".join(draw(args.patient, found)))
     return 0
-
-
-def parse_number(text: str) -> int:
-    """A number from 1 on."""
-    if not text.isdecimal() or not 1 <= int(text) <= 1200:  # noqa: PLR2004  a hundred years
-        raise argparse.ArgumentTypeError("wanted a whole number from 1 to 1200")
-    return int(text)
-
-
-def parse_month(text: str) -> date:
-    """The first date of a month."""
-    try:
-        return date.fromisoformat(f"{text}-01")
-    except ValueError as error:
-        raise argparse.ArgumentTypeError("wanted a month such as 2026-03") from error
-
-
-def parse_time(text: str) -> datetime:
-    """An instant."""
-    try:
-        when = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError("wanted a time as in 2026-03-01T12:00Z") from error
-    if when.tzinfo is None:
-        raise argparse.ArgumentTypeError("a time without a zone: end it with Z for UTC")
-    return when.astimezone(UTC)
