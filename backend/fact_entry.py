@@ -109,7 +109,7 @@ def enter(connection: Connection, statements: Iterable[Statement], now_ms: int) 
 
 def _enter(connection: Connection, one: Statement, now_ms: int, entered: Entered) -> None:
     body = {} if one.body is None else msgspec.to_builtins(one.body)
-    digest = _digest(one, body)
+    digest = digest_of(one.patient, one.kind, body, one.actor, one.cause, one.replaces)
     name = digest[:NAME_BYTES].hex()
     if connection.scalar(select(fact.c.id).where(fact.c.digest == digest)) is not None:
         entered.known.append(name)
@@ -159,8 +159,8 @@ def _find_replaced(connection: Connection, one: Statement) -> int:
     raise FactFault(one.line, "replaces", one.replaces, wanted)
 
 
-def _digest(one: Statement, body: Mapping[str, Any]) -> bytes:
-    told = [one.patient, one.kind, body, one.actor, one.cause, one.replaces]
+def digest_of(*told: object) -> bytes:
+    """What a fact is known by: patient, kind, body, actor, cause, and what it replaces."""
     return sha256(msgspec.json.encode(told, order="sorted")).digest()
 
 

@@ -453,8 +453,8 @@ incident = Table(
     sqlite_with_rowid=False,
 )
 
-_MEASURED_BEFORE = """
-INSERT INTO measured (device, from_ms, reading, n, at_ms)
+# What `measured` follows from: the rows that it has to hold.
+MEASURED = """
 SELECT reading.device, coalesce(json_extract(candidates, '$[0][0]'), at_ms), reading.id, n, at_ms
 FROM judgement JOIN reading ON reading.id = judgement.reading
 """
@@ -487,7 +487,7 @@ class Ledger:
             with self.writing() as connection:
                 metadata.create_all(connection)  # the tables that an older ledger has not got
                 if measured.name in lacking:
-                    connection.execute(text(_MEASURED_BEFORE))
+                    connection.execute(text(f"INSERT INTO measured {MEASURED}"))
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

@@ -4,10 +4,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from backend import ledger
 from backend.billing.facts import Question
 from backend.billing.policy import CHOICES, DEFAULT, Policy
 from backend.billing.verdict import judge_every_way
 from backend.errors import EpisodeUnknown, PatientUnknown
+from backend.ledger import Ledger
 from backend.patient_facts import Asked, examine, judge_patient, load_facts
 from backend.rule_rows import load_rule_sets
 from tests.backend.costs import Cost
@@ -352,3 +354,20 @@ def test_the_window_of_a_verdict_leaves_nothing_out(
     assert found.counted == counted
     assert [getattr(found, name) for name in same] == [getattr(expected, name) for name in same]
     assert set(found.excluded) <= set(expected.excluded)
+
+
+def test_a_ledger_from_before_facts_gets_their_tables_and_finds_its_readings(office, hub):
+    measure_daily(hub, 0, 20)
+    office.take_all(hub)
+    expected = verdict(office, 1)
+    lines = papers()
+    later = (ledger.rule_signature, ledger.rule_set, ledger.fact, ledger.measured)
+    with office.ledger.writing() as connection:
+        for table in later:
+            table.drop(connection)
+    office.ledger.close()
+    office.ledger = Ledger(office.path)
+    office.now_ms = START
+    state(office, *lines)
+    assert verdict(office, 1) == expected
+    assert office.verify().problems == []
