@@ -15,7 +15,7 @@ from typing import NamedTuple
 import msgspec
 from sqlalchemy import Connection, insert, select
 
-from backend.ledger import Ledger, access, metadata
+from backend.ledger import Ledger, access
 from backend.outside import append_lines, read_lines
 from uplink.cbor import dump
 
@@ -63,7 +63,6 @@ def note_access(
 ) -> Access:
     """Note that somebody is about to read; on disk when it returns. Raises LedgerUnusable."""
     with ledger.writing() as connection:
-        metadata.create_all(connection)  # the tables that an older ledger has not got
         newest = select(access).order_by(access.c.n.desc()).limit(1)
         last = connection.execute(newest).one_or_none()
         n, chain = (last.n, last.chain) if last else (0, START)

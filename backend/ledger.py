@@ -467,11 +467,12 @@ class Ledger:
                     connection.execute(insert(version).values(format=FORMAT))
         with self.reading() as connection:
             found = connection.scalars(select(version.c.format)).all()
+            lacking = metadata.tables.keys() - set(inspect(connection).get_table_names())
         if len(found) != 1 or not isinstance(found[0], int):
             raise LedgerUnusable(path, "it does not say its format: it is damaged, or another's")
         if found[0] > FORMAT:
             raise LedgerNewer(path, found[0], FORMAT)
-        if create:
+        if lacking:
             with self.writing() as connection:
                 metadata.create_all(connection)  # the tables that an older ledger has not got
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, Select, insert, literal, select
 
 from backend.facts_log import FactsLog, Noted
-from backend.ledger import Ledger, legal_hold, metadata, missing_accepted, missing_fact
+from backend.ledger import Ledger, legal_hold, missing_accepted, missing_fact
 from backend.rows import add_rows
 
 LOG_LOST = "the log of facts itself"
@@ -45,7 +45,6 @@ def look_for_missing(ledger: Ledger, log: FactsLog, now_ms: int) -> None:
     # at worst unknown to the log.
     noted = log.load()
     with ledger.writing() as connection:
-        metadata.create_all(connection)  # the tables that an older ledger has not got
         known = {fact.digest: fact for fact in load_known(connection)}
         if noted is None:
             lost = sha256(f"{LOG_LOST} {now_ms}".encode()).digest()

@@ -40,7 +40,7 @@ class Worker:
         self._facts_log = FactsLog(settings.log_file(LOG))
         self._keys, self._renewal = load_opening_keys(folder), Renewal(folder)
         clock = load_clock(settings.clock)
-        self._now_ms = lambda: clock.utc_ns() // 1_000_000
+        self._now_ms: Callable[[], int] = lambda: clock.utc_ns() // 1_000_000
         self._journal = journal or _open_journal(settings, self._now_ms)
         self._context = tls_context(settings)
 
@@ -54,6 +54,7 @@ class Worker:
         """Receive until SIGTERM, and hand on what came."""
         sink = open_sink(self._broker, self._context)
         with closing(Ledger(self._path, create=True)) as ledger:
+            look_for_missing(ledger, self._facts_log, self._now_ms())
             storing = self._store(ledger)
             pages = Pages(self._keys)
             self._receive(Relay(storing, ledger, pages, sink, self._journal, since=since))
