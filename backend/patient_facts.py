@@ -15,6 +15,7 @@ from backend.billing.periods import LENGTH, Period
 from backend.billing.policy import DEFAULT, Policy
 from backend.billing.situation import today
 from backend.billing.verdict import Verdict, judge_every_way
+from backend.held import hold_verdict
 from backend.patient_basis import load_basis, load_recurring
 from backend.patient_typed import as_ms
 from backend.patient_window import Window
@@ -64,7 +65,8 @@ def judge_patient(  # noqa: PLR0913  one for each part of the question
         period = max(1, begun.number_of(last)) if begun else 1
     question = Question(period=period, month=month, as_of=as_of)
     facts = window.load(opened, question)
-    return _of_period(judge_every_way(facts, question, policy, rule_sets), facts)
+    verdict = _of_period(judge_every_way(facts, question, policy, rule_sets), facts)
+    return hold_verdict(connection, patient, verdict)
 
 
 def _of_period(verdict: Verdict, facts: Facts) -> Verdict:
