@@ -1,10 +1,14 @@
 import json
+from pathlib import Path
 
 import pytest
 from sqlalchemy import delete, select, update
 
+import backend.cli
 from backend import ledger
 from backend.access import LOG, Reader, find_breaks, load_accesses, note_access, note_end
+from backend.cli import COMMANDS
+from backend.facts_log import LOG as FACTS_LOG
 from tests.backend.office import PATIENT
 from tests.backend.shell import Shell
 
@@ -79,9 +83,33 @@ def shell(kept_office, tmp_path, capsys):
     return Shell(tmp_path, capsys)
 
 
+SHOW_NOBODY = {
+    "run",
+    "keygen",
+    "enroll",
+    "hubs",
+    "retire",
+    "revoke",
+    "assess",
+    "hold",
+    "rules",
+    "unseal",
+    "version",
+}
+
+
+def test_every_command_notes_its_reads_or_shows_nobodys_data():
+    folder = Path(backend.cli.__file__).parent
+    sources = {name: (folder / f"{name.replace('-', '_')}.py").read_text() for name in COMMANDS}
+    silent = {name for name, source in sources.items() if " note(args, settings," not in source}
+    assert silent - SHOW_NOBODY == set()
+
+
 def test_every_command_that_reads_leaves_a_row(shell):
     folder = shell.folder
     shell.run("days", PATIENT, "--by", "N. N.", "--purpose", "audit")
+    shell.run("verdict", PATIENT)
+    shell.run("facts", "list", PATIENT)
     shell.run("verify")
     shell.run("retention")
     shell.run("missing")
@@ -91,6 +119,8 @@ def test_every_command_that_reads_leaves_a_row(shell):
     noted = [(row["command"], row["patient"]) for row in found["accesses"]]
     assert noted == [
         ("days", PATIENT),
+        ("verdict", PATIENT),
+        ("facts", PATIENT),
         ("verify", None),
         ("retention", None),
         ("missing", None),
@@ -150,3 +180,13 @@ def test_a_ledger_older_than_its_access_log_gets_one(shell, kept_office):
 def test_the_log_outside_names_no_patient(shell):
     shell.run("days", PATIENT, "--by", "N. N.")
     assert set(json.loads((shell.folder / LOG).read_text())) == {"n", "at_ms", "chain"}
+
+
+def test_the_logs_lie_where_the_settings_say(shell):
+    logs = shell.folder / "another disk"
+    logs.mkdir()
+    text = shell.settings.read_text().replace("[keys]", f'logs = "{logs}"\n[keys]')
+    shell.settings.write_text(text)
+    assert shell.run("days", PATIENT)[0] == 0
+    assert {path.name for path in logs.iterdir()} == {LOG, FACTS_LOG}
+    assert not (shell.folder / LOG).exists()

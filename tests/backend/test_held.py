@@ -11,6 +11,7 @@ from backend.held import hold_verdict
 from backend.missing import accept_missing, find_missing, look_for_missing
 from backend.patient_facts import judge_patient
 from tests.backend.office import PATIENT, START
+from tests.backend.shell import Shell
 
 AS_OF = datetime(2026, 5, 10, tzinfo=UTC)
 SAID = {"patient": PATIENT, "by": "N. N.", "because": "told on the telephone"}
@@ -78,3 +79,21 @@ def test_another_patients_missing_fact_holds_nobody_else(judged, log):
     restore_the_ledger_of_before(judged, log)
     with judged.ledger.reading() as connection:
         assert hold_verdict(connection, "patient-2", before) == before
+
+
+def test_by_command_a_fact_typed_after_the_copy_holds_the_verdict(kept_office, tmp_path, capsys):
+    shell = Shell(tmp_path, capsys)
+    words = ("--by", "N. N.", "--because", "told on the telephone")
+    shell.run("facts", "add", "episode", PATIENT, "start=2026-02-27", "program=RPM", *words)
+    assert shell.run("backup", "--out", str(tmp_path / "copy.db"))[0] == 0
+    consent = ("facts", "add", "consent", PATIENT, "on=2026-02-27", "method=verbal", *words)
+    assert shell.run(*consent)[0] == 0
+    kept_office.ledger.close()
+    for path in tmp_path.glob("ledger.db*"):
+        path.unlink()
+    assert shell.run("restore", str(tmp_path / "copy.db"))[0] == 1
+    assert "FACTS_MISSING" in shell.run("verdict", PATIENT)[1]
+    assert shell.ask("missing", code=1)["missing"][0]["kind"] == "consent"
+    assert shell.run(*consent)[0] == 0
+    assert shell.ask("missing")["missing"] == []
+    assert "FACTS_MISSING" not in shell.run("verdict", PATIENT)[1]
