@@ -1,13 +1,15 @@
-"""Raw frames, decoded again by the driver that decoded them on the hub."""
+"""Raw frames, decoded again by the driver that decoded them on the hub; values that cannot be."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 from backend.naming import Measurement
 from drivers.errors import DriverError
+from drivers.plausibility import find_implausible
 from drivers.replay import replay
 from drivers.spi import Driver, Frame, Reading, Series
 from uplink.records import DeviceRecord, EventRecord, SeriesRecord
@@ -81,3 +83,21 @@ def _as_sealed(record: Measurement) -> dict[str, Any]:
 
 def _exact(runs: Iterable[tuple[Decimal | None, int]]) -> list[tuple[Any, int]]:
     return [(None if value is None else value.as_tuple(), length) for value, length in runs]
+
+
+def find_flags(record: Measurement) -> tuple[str, ...]:
+    """What in a measurement cannot be so; it is kept and counted all the same."""
+    if isinstance(record, EventRecord):
+        return ()
+    stamp = record.stamp
+    received = datetime.fromtimestamp(stamp.utc_ms / 1000, UTC).replace(tzinfo=None)
+    if isinstance(record, SeriesRecord):
+        values = (
+            (of.metric, value, of.unit)
+            for of in record.channels
+            for value, _ in of.runs
+            if value is not None
+        )
+        return find_implausible(values)
+    trusted = received if stamp.quality else None
+    return find_implausible(record.observations, record.device_time, trusted)

@@ -17,6 +17,7 @@ from backend.billing.policy import DEFAULT, Policy
 from backend.billing.rule_sets import RuleSets
 from backend.billing.situation import today
 from backend.billing.verdict import Verdict, judge_every_way
+from backend.held import hold_verdict
 from backend.patient_basis import load_basis, load_recurring
 from backend.patient_typed import Course, as_ms
 from backend.patient_window import Window
@@ -97,6 +98,7 @@ def examine(
     question = Question(period=number, month=month, as_of=as_of)
     facts = window.load(opened, question)
     verdict = _of_period(judge_every_way(facts, question, policy, rule_sets), facts)
+    verdict = hold_verdict(connection, asked.patient, verdict)
     return Examined(verdict, facts, question, basis.course, rule_sets)
 
 

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, func, select
 from backend import ledger
 from backend.completeness import Fate
 from backend.epochs import Epoch, Opener, make_epoch
-from backend.evidence import find_fault
+from backend.evidence import find_fault, find_flags
 from backend.membership import load_sign_keys
 from backend.naming import Name, as_measurement, identity_bytes, kind_of, reading_id
 from backend.proof import Proof
@@ -44,7 +44,8 @@ class Findings:
     """What is in the ledger, and what is wrong with it; `problems` names each one.
 
     `reading_ids` are made anew from the sealed records, failed measurements among them; `stored`
-    has all records, ranges of sequences by kid.
+    has all records, ranges of sequences by kid; `implausible` what in a reading cannot be so, by
+    its id in hex, which is no problem of the ledger's.
     """
 
     reading_ids: set[bytes] = field(default_factory=set)
@@ -53,6 +54,7 @@ class Findings:
     readings: int = 0
     failed_measurements: int = 0
     sightings: int = 0
+    implausible: dict[str, tuple[str, ...]] = field(default_factory=dict)
     gaps: list[Gap] = field(default_factory=list)
     doubles: int = 0
     unopenable: int = 0
@@ -141,6 +143,8 @@ class Verifier:
                 self._found.reading_ids.add(number)
                 if seen.get(sequence) != number:
                     self._found.problems.append(f"{at}: the ledger knows its reading by another id")
+                if flags := find_flags(measured):
+                    self._found.implausible[number.hex()] = flags
                 if fault := find_fault(measured, device, self._drivers):
                     self._found.undecodable += 1
                     self._found.problems.append(f"{at}: {fault}")

@@ -9,12 +9,14 @@ from typing import Any
 import structlog
 
 from gateway.clock import read_moment
+from gateway.desk import Desk
 from gateway.errors import RequestRefused
 from gateway.outbox_answers import OutboxRequest, answer_for
 from gateway.requests import (
     ASK_FOR,
     PROTOCOL,
     REQUESTS,
+    DeviceRequest,
     Devices,
     Hello,
     OutboxRequeue,
@@ -36,8 +38,9 @@ log = structlog.get_logger()
 class Answers:
     """Answers from the parts of the hub as they are at that moment."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, desk: Desk | None = None) -> None:
         self._parts = parts
+        self._desk = desk
         self._looking = asyncio.Lock()
         self._started = read_moment(parts.clock)
 
@@ -54,6 +57,8 @@ class Answers:
                 return self._set_up(request, uid)
             case OutboxStats() | OutboxVerify() | OutboxRequeue():
                 return await self._look_after(request, uid)
+        if isinstance(request, DeviceRequest) and self._desk:
+            return await self._desk.answer(request, uid)
         raise RequestRefused("this cannot be asked", ASK_FOR)
 
     def _introduce(self) -> Facts:
@@ -69,6 +74,8 @@ class Answers:
                     sessions.hasten()
             case SetupClose():
                 setup.close()
+                if self._desk:
+                    self._desk.set_up_closed()
                 log.info("setup-closed", uid=uid)
         return describe_setup(setup)
 

@@ -17,10 +17,16 @@ from gateway.clock import Clock, load_clock, read_moment
 from gateway.control import Control
 from gateway.control_socket import ControlSocket
 from gateway.credentials import Credentials, load_credentials
+from gateway.desk import Desk
 from gateway.devices import enrol
+from gateway.enrolments import Enrolments
+from gateway.fleet import Fleet
+from gateway.jobs import Premises
 from gateway.links.ble import Central
 from gateway.links.gatt import Station
 from gateway.links.radio import load_radio
+from gateway.matching import refuse_ties
+from gateway.memory import Memory
 from gateway.notify import Notifier
 from gateway.recorder import Recorder
 from gateway.registry import load_drivers
@@ -58,7 +64,10 @@ async def run(
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
     installed = load_credentials(settings.credentials)
     clock = load_clock(settings.clock.source, settings.clock.options)
-    devices = enrol(settings.devices, load_drivers())
+    drivers = load_drivers()
+    refuse_ties(drivers)
+    enrolments = Enrolments(Path(settings.hub.state), settings.devices)
+    devices = enrol([*settings.devices, *enrolments.devices], drivers)
     setup = SetupWindow()
     radio = load_radio(settings.radio, setup)
     software = f"vitalpost {version('vitalpost')}"
@@ -68,6 +77,9 @@ async def run(
         stack.push_async_callback(outbox.close)
         for loss in outbox.losses:
             log.error("storage-loss", **loss._asdict())
+        memory = Memory(Path(settings.hub.state), is_new_hub=outbox.previous() is None)
+        memory.recall(devices, read_moment(clock), clock.boot_id())
+        await memory.save()
         renewal = Renewal(
             installed,
             settings.hub.id,
@@ -102,10 +114,27 @@ async def run(
             on_commit=forwarder.new_rows,
         )
         stack.push_async_callback(recorder.close)
-        sessions = [Sessions(device, recorder, journal) for device in devices]
         station = Station(radio, clock, settings.site_zone, settings.radio.quiet_s, setup)
-        central = Central(station, [each for each in sessions if not each.device.socket])
-        wired = [each for each in sessions if each.device.socket]
+        fleet = Fleet(
+            Central(station, ()),
+            devices,
+            lambda device: Sessions(device, recorder, journal),
+            lambda sessions: _serve_port(clock, settings, sessions),
+        )
+        premises = Premises(
+            fleet=fleet,
+            enrolments=enrolments,
+            memory=memory,
+            drivers=drivers,
+            setup=setup,
+            clock=clock,
+            outbox=outbox,
+            standing=forwarder.standing,
+            recorder=recorder,
+            journal=journal,
+        )
+        desk = Desk(premises)
+        stack.push_async_callback(desk.close)
         control_socket = stack.enter_context(closing(ControlSocket(settings.control)))
         counts = Counter[str]()
         parts = Parts(
@@ -114,28 +143,28 @@ async def run(
             clock=clock,
             outbox=outbox,
             standing=forwarder.standing,
-            sessions=sessions,
+            sessions=fleet.sessions,
             setup=setup,
             counts=counts,
             send_again=forwarder.old_rows,
         )
-        control = Control(control_socket.listener, Answers(parts).answer, counts)
+        control = Control(control_socket.listener, Answers(parts, desk).answer, counts)
 
         async def announce() -> None:
-            await central.settled.wait()
+            await fleet.central.settled.wait()
             log.info("hub-ready", hub=settings.hub.id, devices=len(devices), waiting=outbox.depth)
             notifier.ready(f"{len(devices)} devices enrolled")
             on_ready()
 
         async with asyncio.TaskGroup() as tasks:
             work = (
-                central.run(),
+                fleet.central.run(),
+                fleet.run(),
                 forwarder.run(),
                 control.run(),
                 keep_up(recorder, clock, outbox.losses),
                 notifier.watch(),
                 announce(),
-                *([_serve_ports(clock, settings, wired)] if wired else []),
             )
             running = [tasks.create_task(each) for each in work]
             await stop.wait()
@@ -145,11 +174,11 @@ async def run(
                 task.cancel()
 
 
-async def _serve_ports(clock: Clock, settings: Settings, wired: list[Sessions]) -> None:
+async def _serve_port(clock: Clock, settings: Settings, sessions: Sessions) -> None:
     from gateway.links.serial import Ports  # noqa: PLC0415  most hubs have no serial device
     from gateway.links.serial_link import Bench  # noqa: PLC0415  the same
 
-    await Ports(Bench(clock, settings.site_zone), wired).run()
+    await Ports(Bench(clock, settings.site_zone), [sessions]).run()
 
 
 def _describe_route(settings: Settings, credentials: Credentials, software: str) -> Route:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from datetime import datetime
+from typing import NamedTuple, Protocol
 
-from drivers.spi import DeviceInformation, Driver
+from drivers.spi import DeviceInformation, Driver, Reading, Series
 from gateway.clock import Moment
+from gateway.drafts import RecordName
 from gateway.errors import ConfigError, ConfigErrors
+from gateway.first_contact import Since
 from gateway.settings import DeviceSettings
 
 Identity = tuple[str, str, str] | bytes
@@ -29,6 +32,10 @@ class Socket(NamedTuple):
         return "Socket(by path)" if self.port else f"Socket({self.usb})"
 
 
+async def _forget(_device: Device) -> None:
+    """What nobody remembers."""
+
+
 class BondNews(NamedTuple):
     """A bond was made or lost, as the device that calls itself `name` was met."""
 
@@ -38,11 +45,23 @@ class BondNews(NamedTuple):
     reason: str = ""
 
 
+class Watch(Protocol):
+    """Somebody who stands beside the device and waits for what it brings."""
+
+    def note_reading(self, measured: Reading | Series, name: RecordName) -> None:
+        """A measurement is on flash, under this name."""
+
+    def note_clock(self, device_time: datetime | None, site_time: datetime | None) -> None:
+        """The device's clock was read, when it was `site_time` by the hub's."""
+
+
 @dataclass(slots=True)
 class Device:
     """One enrolled device, with what was seen of it since the daemon started.
 
     `is_bonded` says that it must have a bond, `has_bond` whether it has one; None: not yet looked.
+    Until it `is_met`, what it stored before `since` is left out, and `left_out` counts that.
+    `remember` keeps what must outlive the daemon; who stands beside it is its `watch`.
     `is_awaited`: somebody is adding it, so that while set-up is open it may pair where it asks for
     that, with the `passkey` that it shows, if it shows one. `bond_lost`: it had a bond, and either
     side has forgotten it; `bond_news` waits to be recorded. The `address` follows the device's
@@ -57,6 +76,12 @@ class Device:
     information: DeviceInformation = field(default_factory=DeviceInformation)
     battery: int | None = None
     bookmark: str = ""
+    is_met: bool = True
+    since: Since | None = None
+    wants_all: bool = False
+    left_out: int = 0
+    remember: Callable[[Device], Awaitable[None]] = field(default=_forget, repr=False)
+    watch: Watch | None = field(default=None, repr=False)
     has_bond: bool | None = None
     heard_at: Moment | None = None
     reading_at: Moment | None = None
@@ -98,6 +123,7 @@ def enrol(settings: Sequence[DeviceSettings], drivers: Mapping[str, Driver]) -> 
             else (entry.maker, entry.model, entry.serial),
             driver=drivers[entry.driver],
             is_bonded=entry.bond,
+            wants_all=entry.history == "all",
             socket=None if entry.address else Socket(entry.port, entry.usb, entry.usb_serial),
         )
         for entry in settings

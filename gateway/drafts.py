@@ -9,6 +9,13 @@ from gateway.clock import Moment
 from uplink.records import EpochStart, Record, Stamp
 
 
+class RecordName(NamedTuple):
+    """Which record of this hub: its epoch, and its sequence in that."""
+
+    kid: bytes
+    sequence: int
+
+
 class DeviceFacts(NamedTuple):
     """What a device record says; records refer to it by index."""
 

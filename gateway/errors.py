@@ -5,12 +5,16 @@ GatewayError
 │   ├── ConfigError       one fault of the settings, by its path
 │   ├── ConfigErrors      all of them
 │   ├── NameClash         a package is not the one that came with this program
-│   └── DuplicateDriver   two distributions offer one driver
+│   ├── DuplicateDriver   two distributions offer one driver
+│   ├── DriverTie         two drivers are for one device
+│   ├── DeviceTaken       a name, an address, a port or an identity is another device's
+│   └── EnrolmentsDamaged the file of the enrolled devices cannot be read
 ├── ControlInUse          another process listens on the control socket
 ├── HubNotRunning         no hub answers on the control socket
 ├── NotAllowed            exit 3: this person may not use the control socket
 ├── RequestRefused        the running hub does not do what it was asked
 ├── AnswerRefused         the office's answer does not fit this hub
+├── DeviceUnknown         no device of that name is enrolled
 └── DeviceMismatch        a device is not the one that was enrolled
 """
 
@@ -79,6 +83,41 @@ class DuplicateDriver(SettingsError):
         self.distributions = tuple(distributions)
 
 
+class DriverTie(SettingsError):
+    """All of these `drivers` are for what advertises `what`, and none more than the others."""
+
+    hint = "Uninstall all but one of them, or name one for the device: `devices add --driver`."
+
+    def __init__(self, drivers: Sequence[str], what: str) -> None:
+        super().__init__(f"{' and '.join(drivers)} are both for {what}")
+        self.drivers = tuple(drivers)
+        self.what = what
+
+
+class DeviceTaken(SettingsError):
+    """A device's `field` (name, address, port, usb, serial or id) is that of the device `owner`."""
+
+    hint = "`vitalpost devices list` shows it; choose another, or swap or remove that device first."
+
+    def __init__(self, field: str, owner: str) -> None:
+        super().__init__(f"this {field} is that of the device {owner} already")
+        self.field = field
+        self.owner = owner
+
+
+class EnrolmentsDamaged(SettingsError):
+    """The file of enrolled devices at `path` cannot be read, for `reason`; it is left as it is."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
+        self.path = path
+        self.reason = reason
+        self.hint = (
+            f"Copy {path}.before, as it was before the last change, to {path}; where that cannot be"
+            " read either, move both away and add the devices again."
+        )
+
+
 class ControlInUse(GatewayError):
     """Another process listens on the control socket at `path`."""
 
@@ -142,11 +181,22 @@ class AnswerRefused(GatewayError):
         self.reason = reason
 
 
+class DeviceUnknown(GatewayError):
+    """No device called `name` is enrolled here by `vitalpost devices add`."""
+
+    retry = Retry.NEVER
+    hint = "`vitalpost devices list` names them; one of the settings file is changed there."
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name}: no such device was added here")
+        self.name = name
+
+
 class DeviceMismatch(GatewayError):
     """The device under the name `device` says a serial other than the enrolled one."""
 
     retry = Retry.TECHNICIAN
-    hint = "Someone swapped the device: enrol the new one, with its own serial, in the settings."
+    hint = "Bring the enrolled one, or put this one in its place: `vitalpost devices swap`."
 
     def __init__(self, device: str) -> None:
         super().__init__(f"{device}: its serial is not the enrolled one")

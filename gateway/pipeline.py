@@ -21,8 +21,9 @@ from drivers.spi import (
 )
 from gateway.clock import Moment
 from gateway.devices import BondNews, Device
-from gateway.drafts import DeviceFacts, Draft, Place
+from gateway.drafts import DeviceFacts, Draft, Place, RecordName
 from gateway.errors import DeviceMismatch
+from gateway.first_contact import ClockSeen, predates
 from gateway.links import Link
 from gateway.recorder import Recorder
 from uplink.errors import WireError
@@ -58,11 +59,15 @@ class Pipeline:
         self._journal = journal
         self._held: list[Draft] = []
         self._battery = device.battery
+        self._clock: ClockSeen | None = None
         self._has_news = False
 
     async def take(self, item: Item) -> None:
         """Record the item. Raises DeviceMismatch, OutboxFull, or what broke the outbox."""
         match item:
+            case Reading() if self._is_former(item):
+                self._device.left_out += 1
+                self._hear(item.raw[0])
             case Reading():
                 self._journal(Step("captured"))
                 await self._take_reading(item)
@@ -71,8 +76,9 @@ class Pipeline:
                 self._hear(item.raw)
             case Series():
                 self._journal(Step("captured"))
-                await self._keep(self._draft_series(item), (item.raw,))
+                await self._keep(item, self._draft_series(item), (item.raw,))
             case ClockRead(device_time, raw):
+                self._note_clock(device_time)
                 await self._commit(self._draft_event("clock-read", (raw,), {}, device_time))
             case DeviceEvent(name, raw, device_time, told):
                 facts: Attributes = {**told, "what": name}
@@ -97,10 +103,37 @@ class Pipeline:
             case Bookmark(value):
                 self._device.bookmark = value
 
+    def conclude(self) -> None:
+        """The session is complete: the device is met, and what was left out of it is told."""
+        device = self._device
+        device.is_met = True
+        if device.left_out and device.heard_at:
+            facts = {"count": device.left_out}
+            self._held.append(draft_fact("history-left", facts, device.heard_at))
+            device.left_out = 0
+
     async def finish(self) -> None:
-        """Record what still waits."""
+        """Record what still waits; then what is fetched may be remembered as fetched."""
         if self._held or self._has_news:
             await self._commit()
+        await self._device.remember(self._device)
+
+    def _note_clock(self, device_time: datetime | None) -> None:
+        watch = self._device.watch
+        if self._device.is_met and not watch:
+            return
+        self._clock = ClockSeen(device_time, self._link.local_time())
+        if watch:
+            watch.note_clock(*self._clock)
+
+    def _is_former(self, reading: Reading) -> bool:
+        """Whether it was stored before the device was this home's."""
+        device = self._device
+        if device.is_met or device.since is None or reading.origin is Origin.LIVE:
+            return False
+        now = self._link.exchange(reading.raw[0].source).answered
+        enrolled = device.since.site_time(now, self._link.local_time())
+        return predates(reading.device_time, enrolled, self._clock)
 
     async def _take_reading(self, reading: Reading) -> None:
         if reading.failed:
@@ -109,11 +142,13 @@ class Pipeline:
             )
         else:
             draft = self._draft_reading(reading)
-        await self._keep(draft, reading.raw)
+        await self._keep(reading, draft, reading.raw)
 
-    async def _keep(self, draft: Draft, raw: tuple[Frame, ...]) -> None:
+    async def _keep(self, measured: Reading | Series, draft: Draft, raw: tuple[Frame, ...]) -> None:
         try:
-            await self._commit(draft)
+            name = await self._commit(draft)
+            if self._device.watch and name and not measured.failed:
+                self._device.watch.note_reading(measured, name)
         except WireError as error:
             # A driver made of it what no record can hold; the evidence must not go with it.
             facts = {"what": error.what}
@@ -134,12 +169,13 @@ class Pipeline:
         self._has_news = information != self._device.information
         self._device.information = information
 
-    async def _commit(self, *drafts: Draft) -> None:
+    async def _commit(self, *drafts: Draft) -> RecordName | None:
         facts = describe(self._device, self._link.name)
-        await self._recorder.record([*self._held, *drafts], facts)
+        name = await self._recorder.record([*self._held, *drafts], facts)
         self._held.clear()
         self._has_news = False
         self._device.battery = self._battery
+        return name
 
     def _draft_reading(self, reading: Reading) -> Draft:
         at = self._link.exchange(reading.raw[0].source).answered
@@ -211,6 +247,11 @@ class Pipeline:
             )
 
         return draft
+
+
+def draft_fact(name: str, facts: Attributes, at: Moment) -> Draft:
+    """An event of a device that no frame tells."""
+    return lambda place: EventRecord(place.stamp(at), name, place.device, facts=facts)
 
 
 def describe(device: Device, name: str) -> DeviceFacts:

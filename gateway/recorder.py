@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from gateway.clock import Clock, Moment, read_moment
-from gateway.drafts import DeviceFacts, Draft, Place
+from gateway.drafts import DeviceFacts, Draft, Place, RecordName
 from uplink.errors import OutboxFull
 from uplink.journal import Journal, Step, keep_no_journal
 from uplink.outbox import Outbox
@@ -73,15 +73,18 @@ class Recorder:
         with self._storing():
             await self._outbox.room()
 
-    async def record(self, drafts: Sequence[Draft], facts: DeviceFacts | None = None) -> None:
+    async def record(
+        self, drafts: Sequence[Draft], facts: DeviceFacts | None = None
+    ) -> RecordName | None:
         """Commit the records in one transaction; they are on flash when it returns.
 
+        The name of the last one comes back, None where there was none.
         Raises OutboxFull and WireError with nothing written. After any other error `has_failed`.
         """
         # Whoever waits may be cancelled; a sequence that was sealed must still be committed.
         work = asyncio.create_task(self._record(drafts, facts))
         work.add_done_callback(lambda done: done.cancelled() or done.exception())
-        await asyncio.shield(work)
+        return await asyncio.shield(work)
 
     async def anchor(self) -> None:
         """Write the anchor that is due, if one is; end an epoch that is a day old, or check it."""
@@ -99,7 +102,9 @@ class Recorder:
         """Write the last anchor and close the epoch cleanly."""
         await self._finish("stop")
 
-    async def _record(self, drafts: Sequence[Draft], facts: DeviceFacts | None) -> None:
+    async def _record(
+        self, drafts: Sequence[Draft], facts: DeviceFacts | None
+    ) -> RecordName | None:
         async with self._lock:
             now = read_moment(self._clock)
             await self._store()
@@ -114,12 +119,15 @@ class Recorder:
                 # Twice: readings that refer to a device record that is lost wait unjudged.
                 records += 2 * [DeviceRecord(place.stamp(now), place.device, *facts)]
             records += [draft(place) for draft in drafts]
-            if records:
-                self._seal(epoch, records, now)
-                if facts:
-                    self._devices[facts] = place.device
-                self._first_cause = "daily"
-                await self._store(reserved=not drafts)
+            if not records:
+                return None
+            self._seal(epoch, records, now)
+            name = RecordName(epoch.kid, self._unstored[-1][0])
+            if facts:
+                self._devices[facts] = place.device
+            self._first_cause = "daily"
+            await self._store(reserved=not drafts)
+            return name
 
     def _seal(self, epoch: Epoch, records: Sequence[Record], now: Moment) -> None:
         plaintexts = [encode(record, epoch.start) for record in records]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct
 
 from gateway.errors import RequestRefused
+from gateway.kinds import KINDS
 from uplink.wire import MAX_SEQUENCE
 
 PROTOCOL = 1
@@ -15,6 +16,8 @@ LONGEST_TEXT = 200  # of what was sent, said back
 
 Id = Annotated[int, Meta(ge=-(2**53), le=2**53)] | Annotated[str, Meta(max_length=64)] | None
 Sequence = Annotated[int, Meta(ge=1, le=MAX_SEQUENCE)]
+Word = Annotated[str, Meta(max_length=64, pattern="^[^\x00-\x1f]*$")]
+Address = Annotated[str, Meta(pattern="^(([0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2})?$")]
 Kid = Annotated[str, Meta(pattern="^[0-9a-f]{32}$")]
 
 
@@ -63,6 +66,72 @@ class OutboxRequeue(Request, frozen=True, tag="outbox-requeue"):
     sequence: Sequence | None = None
 
 
+class Scan(Request, frozen=True, tag="scan"):
+    """Who was heard in the last minutes, enrolled or not."""
+
+
+class DeviceAdd(Request, frozen=True, tag="device-add"):
+    """Begin the job of adding a device; while set-up is open. All but `consent` may be left out."""
+
+    consent: Literal["", "spoken", "signed", "no"] = ""
+    visit: Word = ""
+    kind: Annotated[str, Meta(pattern=f"^({'|'.join(KINDS)})?$")] = ""
+    name: Word = ""
+    driver: Word = ""
+    address: Address = ""
+    ends: Annotated[str, Meta(max_length=8, pattern="^([0-9A-Za-z]{2,8})?$")] = ""
+    port: Annotated[str, Meta(pattern="^(/.{1,200})?$")] = ""
+    usb: Annotated[str, Meta(pattern="^([0-9a-f]{4}:[0-9a-f]{4})?$")] = ""
+    usb_serial: Annotated[str, Meta(max_length=128)] = ""
+    maker: Word = ""
+    model: Word = ""
+    serial: Word = ""
+    passkey: Annotated[int, Meta(ge=0, le=999_999)] | None = None
+    history: Literal["new", "all"] = "new"
+    instead_of: Word = ""
+    why: Literal["", "broken", "lost", "old"] = ""
+    open: bool = False
+    yes: bool = False
+    test: bool = True
+
+
+class DeviceTest(Request, frozen=True, tag="device-test"):
+    """Begin the job of following the next reading of a device to the office."""
+
+    name: Word
+    visit: Word = ""
+
+
+class DeviceJob(Request, frozen=True, tag="device-job"):
+    """How far a job is."""
+
+    job: int
+
+
+class DeviceConfirm(Request, frozen=True, tag="device-confirm"):
+    """Answer the question of a job."""
+
+    job: int
+    yes: bool
+
+
+class DeviceRemove(Request, frozen=True, tag="device-remove"):
+    """Take a device out of use here; its bond is removed."""
+
+    name: Word
+    why: Word = "removed"
+
+
+class DeviceNotPatient(Request, frozen=True, tag="device-not-patient"):
+    """The last test reading of a device was not the patient's."""
+
+    name: Word
+
+
+DeviceRequest = (
+    Scan | DeviceAdd | DeviceTest | DeviceJob | DeviceConfirm | DeviceRemove | DeviceNotPatient
+)
+
 REQUESTS: dict[str, type[Request]] = {
     str(kind.__struct_config__.tag): kind
     for kind in (
@@ -75,6 +144,13 @@ REQUESTS: dict[str, type[Request]] = {
         OutboxStats,
         OutboxVerify,
         OutboxRequeue,
+        Scan,
+        DeviceAdd,
+        DeviceTest,
+        DeviceJob,
+        DeviceConfirm,
+        DeviceRemove,
+        DeviceNotPatient,
     )
 }
 ASK_FOR = f"Ask for one of: {', '.join(REQUESTS)}."

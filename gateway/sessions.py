@@ -131,6 +131,7 @@ class Sessions:
             try:
                 async for item in items:
                     await pipeline.take(item)
+                pipeline.conclude()
             finally:
                 # Before the driver is closed: it confirms nothing while it cleans up.
                 link.close()

@@ -113,7 +113,7 @@ class ControlSettings(Struct, frozen=True, forbid_unknown_fields=True):
     ] = ""
 
 
-class DeviceSettings(Struct, frozen=True, forbid_unknown_fields=True):
+class DeviceSettings(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """One enrolled device: maker, model and serial, or an id where it has no serial of its own."""
 
     name: Text
@@ -149,6 +149,10 @@ class DeviceSettings(Struct, frozen=True, forbid_unknown_fields=True):
         str, Meta(pattern="^([0-9a-f]{32})?$", description="32 of 0-9 and a-f in quotes")
     ] = ""
     bond: Annotated[bool, Meta(description="true or false")] = False
+    history: Annotated[
+        Literal["new", "all"],
+        Meta(description='"all", or "new" without what came before it'),
+    ] = "all"
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):

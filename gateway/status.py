@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.clock import Clock, Moment, read_moment
+from gateway.kinds import describe as describe_kind
+from gateway.sentences import ADD_AGAIN, BOND_LOST, CLOCK_UNSURE, NOT_HEARD
 from gateway.sessions import Outcome, Sessions
 from gateway.setup import SetupWindow
 from uplink.outbox import Outbox
@@ -15,7 +17,7 @@ from uplink.standing import Standing
 
 Facts = dict[str, Any]
 
-CLOCK_HINT = "Readings are kept; the hub is getting the time from the network."
+SILENT_S = 24 * 60 * 60
 OFFICE_HINT = "Readings are kept; nothing to do in the home."
 QUARANTINE_HINT = "`vitalpost outbox stats` says why; once mended, `vitalpost outbox requeue`."
 NO_TROUBLE = {"ok", "device-away"}  # a device may leave whenever it likes
@@ -113,8 +115,18 @@ def _find_problems(parts: Parts, now: Moment) -> Iterator[tuple[str, str]]:
     if parts.outbox.quarantined:
         yield f"records in quarantine: {parts.outbox.quarantined}", QUARANTINE_HINT
     if not now.quality:
-        yield "the hub's clock is not synchronised", CLOCK_HINT
+        yield "the hub's clock is not synchronised", CLOCK_UNSURE
     for sessions in parts.sessions:
-        last = sessions.last or Outcome("ok")
-        if last.event not in NO_TROUBLE:
-            yield f"{sessions.device.name}: {last.event}", last.hint
+        yield from _find_problems_with(sessions, now)
+
+
+def _find_problems_with(sessions: Sessions, now: Moment) -> Iterator[tuple[str, str]]:
+    device, last = sessions.device, sessions.last or Outcome("ok")
+    words = {"noun": describe_kind(device.driver).noun, "address": device.address}
+    if device.bond_lost:
+        yield f"{device.name}: {BOND_LOST.format(**words)}", ADD_AGAIN.format(**words)
+    elif last.event not in NO_TROUBLE:
+        yield f"{device.name}: {last.event}", last.hint
+    elif (since(device.heard_at, now) or 0) > SILENT_S:
+        what, hint = NOT_HEARD.format(**words).split(". ", 1)
+        yield f"{device.name}: {what}.", hint

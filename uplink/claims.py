@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import NamedTuple
 
 from uplink.checkpoints import Signed
@@ -10,6 +11,15 @@ from uplink.epochs import Epoch
 from uplink.shelf import Shelf
 from uplink.spans import Spans
 from uplink.wire import MAX_SEQUENCE, Ranges
+
+
+class Fate(StrEnum):
+    """What has become of a record: a receipt has named it, or it waits for one, or it never can."""
+
+    WAITING = "waiting"
+    RECEIPTED = "receipted"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
 
 
 class Released(NamedTuple):
@@ -105,6 +115,17 @@ def requeue(shelf: Shelf, kid: bytes | None, sequence: int | None) -> Requeued:
             damaged += 1
     shelf.wait_again(sound)
     return Requeued(sound.count, damaged)
+
+
+def tell_fate(shelf: Shelf, kid: bytes, sequence: int) -> Fate:
+    """What has become of a row: rows leave for no other reason than a receipt."""
+    epoch = shelf.epochs.by_kid.get(kid)
+    if not epoch or sequence > epoch.last_sequence:
+        return Fate.UNKNOWN
+    row = epoch.id_of(sequence)
+    if row in shelf.waiting:
+        return Fate.WAITING
+    return Fate.REFUSED if row in shelf.quarantine else Fate.RECEIPTED
 
 
 def forget_known(shelf: Shelf, kid: bytes) -> bytes:

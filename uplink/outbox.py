@@ -18,7 +18,7 @@ from typing import Self, TypeVar
 
 from uplink import claims, survey
 from uplink.checkpoints import Signed
-from uplink.claims import Released, Requeued, Wanted
+from uplink.claims import Fate, Released, Requeued, Wanted
 from uplink.epochs import Reach
 from uplink.errors import OutboxDamaged, OutboxFull, OutboxLocked
 from uplink.journal import Journal, Step, keep_no_journal
@@ -42,6 +42,7 @@ from uplink.wire import Ranges
 
 __all__ = [
     "Batch",
+    "Fate",
     "Findings",
     "Loss",
     "Outbox",
@@ -199,6 +200,10 @@ class Outbox:
     async def requeue(self, kid: bytes | None = None, sequence: int | None = None) -> Requeued:
         """Let sound rows of the quarantine wait again: all, or of one epoch, or of one sequence."""
         return await self._in_writer(lambda: claims.requeue(self._store.shelf, kid, sequence))
+
+    async def fate(self, kid: bytes, sequence: int) -> Fate:
+        """What has become of a record that was committed here."""
+        return await self._in_writer(lambda: claims.tell_fate(self._store.shelf, kid, sequence))
 
     async def forget_known(self, kid: bytes) -> bytes:
         """The key record of an epoch that the backend turns out not to know; empty for no epoch."""

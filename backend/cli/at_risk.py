@@ -11,6 +11,7 @@ import msgspec
 
 from backend.at_risk import Item, find_all
 from backend.cli.parsing import as_argument
+from backend.cli.reader import add_reader, note
 from backend.clock import load_clock
 from backend.config import load
 from backend.errors import SinkFailed
@@ -28,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--webhook", metavar="URL", type=as_argument(check_url), help="post the list as JSON"
     )
     where.add_argument("--out", metavar="FILE", type=Path, help="write the list as JSON")
+    add_reader(parser)
     parser.epilog = "Changes no count, and lists nothing that can no longer be reached."
 
 
@@ -36,7 +38,9 @@ def run(args: argparse.Namespace) -> int:
     settings = load(args.settings)
     sink = Webhook(args.webhook, load_token(settings)) if args.webhook else None
     as_of = as_instant(load_clock(settings.clock).utc_ns() // 1_000_000)
-    with Ledger(Path(settings.ledger.path)).reading() as connection:
+    ledger = Ledger(Path(settings.ledger.path))
+    note(args, settings, ledger, None, "what is at risk")
+    with ledger.reading() as connection:
         items = find_all(connection, as_of)
     told = msgspec.json.encode({"as_of": as_of, "items": items})
     if sink:

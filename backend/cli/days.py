@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from backend.cli.parsing import parse_month
+from backend.cli.reader import add_reader, note
 from backend.clock import load_clock
 from backend.config import load
 from backend.days import Calendar, Day, Held, load_calendar
@@ -29,13 +30,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare `PATIENT [--month YYYY-MM]`."""
     parser.add_argument("patient", metavar="PATIENT")
     parser.add_argument("--month", metavar="YYYY-MM", type=parse_month)
+    add_reader(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the calendar, and the grid of periods and months where an episode is stated."""
     settings = load(args.settings)
     as_of = as_instant(load_clock(settings.clock).utc_ns() // 1_000_000)
-    with Ledger(Path(settings.ledger.path)).reading() as connection:
+    ledger = Ledger(Path(settings.ledger.path))
+    note(args, settings, ledger, args.patient, "days")
+    with ledger.reading() as connection:
         found = load_calendar(connection, args.patient, args.month)
         grid = None
         with suppress(EpisodeUnknown):

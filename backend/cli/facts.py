@@ -12,13 +12,16 @@ import msgspec
 from sqlalchemy import select
 
 from backend.cli.parsing import add_action
+from backend.cli.reader import add_reader, note
 from backend.clock import load_clock
 from backend.config import Settings, load
 from backend.errors import FactFault, PatientUnknown
 from backend.fact_entry import Entered, enter, parse, parse_lines
 from backend.fact_kinds import KINDS, WITHDRAWAL
 from backend.fact_rows import Stated, load_stated
+from backend.facts_log import LOG, FactsLog
 from backend.ledger import Ledger, patient
+from backend.missing import look_for_missing
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,6 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     bring.add_argument("file", metavar="FILE", type=Path)
     show = add_action(actions, "list", "the facts of a patient that hold")
     show.add_argument("patient", metavar="PATIENT")
+    add_reader(show)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -48,8 +52,11 @@ def run(args: argparse.Namespace) -> int:
     else:
         statements = parse_lines(_read(args.file))
     now_ms = load_clock(settings.clock).utc_ns() // 1_000_000
-    with Ledger(Path(settings.ledger.path)).writing() as connection:
+    ledger, log = Ledger(Path(settings.ledger.path)), FactsLog(settings.log_file(LOG))
+    look_for_missing(ledger, log, now_ms)
+    with ledger.writing() as connection:
         entered = enter(connection, statements, now_ms)
+    look_for_missing(ledger, log, now_ms)  # notes outside the database what is new
     _report(entered, args)
     return 0
 
@@ -83,7 +90,9 @@ def _report(entered: Entered, args: argparse.Namespace) -> None:
 
 
 def _list(settings: Settings, args: argparse.Namespace) -> int:
-    with Ledger(Path(settings.ledger.path)).reading() as connection:
+    ledger = Ledger(Path(settings.ledger.path))
+    note(args, settings, ledger, args.patient, "typed facts")
+    with ledger.reading() as connection:
         known = connection.scalar(select(patient.c.id).where(patient.c.id == args.patient))
         if known is None:
             raise PatientUnknown(args.patient)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from backend.billing.policy import choices, parse_policy
 from backend.cli.parsing import parse_month, parse_number, parse_time
+from backend.cli.reader import add_reader, note
 from backend.clock import load_clock
 from backend.config import load
 from backend.ledger import Ledger
@@ -32,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--policy", metavar="NAME=VALUE", nargs="+", action="extend", default=[], help=choices()
     )
+    add_reader(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -40,7 +42,9 @@ def run(args: argparse.Namespace) -> int:
     settings = load(args.settings)
     as_of = args.as_of or as_instant(load_clock(settings.clock).utc_ns() // 1_000_000)
     asked = Asked(args.patient, args.episode, args.period, args.month, is_month_latest=True)
-    with Ledger(Path(settings.ledger.path)).reading() as connection:
+    ledger = Ledger(Path(settings.ledger.path))
+    note(args, settings, ledger, args.patient, "verdict")
+    with ledger.reading() as connection:
         found = examine(connection, asked, policy, as_of=as_of)
     if args.json:
         print(json.dumps(as_json(args.patient, found)))

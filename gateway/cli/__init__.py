@@ -13,7 +13,8 @@ from uplink.errors import OutboxNewer, UplinkError
 COMMANDS = {
     "run": "run the hub",
     "status": "how the running hub stands, and what is amiss",
-    "devices": "list the enrolled devices",
+    "scan": "who is in range, and which driver is for it",
+    "devices": "list, add, test, swap or remove devices",
     "outbox": "count, verify or send once more what waits on flash",
     "setup": "open or close the window in which devices are paired",
     "decode": "show what a driver makes of frames",
@@ -24,6 +25,7 @@ COMMANDS = {
     "version": "print the version",
 }
 EXIT_PROBLEM = 1
+EXIT_USAGE = 2
 EXIT_DENIED = 3
 EXIT_SETTINGS = 78  # EX_CONFIG of sysexits.h: systemd does not restart after it
 

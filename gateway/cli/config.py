@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -14,8 +15,10 @@ from gateway.config import DEFAULT_PATH, load_settings, make_schema
 from gateway.control_socket import find_group
 from gateway.credentials import load_credentials
 from gateway.devices import enrol
+from gateway.enrolments import FILE, Enrolments
 from gateway.errors import ConfigError, ConfigErrors
 from gateway.links.radio import load_radio
+from gateway.matching import refuse_ties
 from gateway.registry import load_drivers
 from gateway.renewal import check_suite
 from gateway.setup import SetupWindow
@@ -61,6 +64,9 @@ def find_faults(path: Path) -> list[ConfigError]:
     settings = attempt(lambda: load_settings(path))
     if settings:
         attempt(lambda: enrol(settings.devices, load_drivers()))
+        attempt(lambda: refuse_ties(load_drivers()))
+        if os.access(Path(settings.hub.state) / FILE, os.R_OK):
+            attempt(lambda: Enrolments(Path(settings.hub.state), settings.devices))
         attempt(lambda: load_radio(settings.radio, SetupWindow()))
         attempt(lambda: find_group(settings.control.group))
         attempt(lambda: load_clock(settings.clock.source, settings.clock.options))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Any
 
 from drivers import record_access
 from drivers.errors import DecodeError
 from drivers.metrics import name_of
+from drivers.plausibility import find_implausible
 from drivers.spi import (
     Battery,
     Bookmark,
@@ -82,6 +84,12 @@ def _reading(reading: Reading) -> dict[str, Any]:
         "failed": reading.failed,
         "origin": reading.origin,
         "attributes": reading.attributes,
+        # Whenever it came, it came before now.
+        "implausible": find_implausible(
+            ((int(seen.metric), seen.value, str(seen.unit)) for seen in reading.observations),
+            reading.device_time,
+            datetime.now(UTC).replace(tzinfo=None),
+        ),
         "raw": [frame.data.hex() for frame in reading.raw],
     }
 

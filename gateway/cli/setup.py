@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
+import time
 from pathlib import Path
 
 from gateway.cli.words import span
 from gateway.client import ask
 from gateway.config import DEFAULT_PATH, load_settings
 
+COUNT_S = 1.0
 ACTIONS = {
     "open": "for 15 minutes from now new devices may be paired",
     "close": "no new device may be paired from now on",
@@ -24,11 +27,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action = actions.add_parser(name, help=what, description=what)
         action.add_argument("--settings", metavar="FILE", type=Path, default=DEFAULT_PATH)
         action.add_argument("--json", action="store_true", help="print one JSON object")
+        if name != "close":
+            action.add_argument("--watch", action="store_true", help="count down until it closes")
 
 
 def run(args: argparse.Namespace) -> int:
     """Do it, and print how the window stands."""
-    setup = ask(load_settings(args.settings).control, f"setup-{args.action}")
+    control = load_settings(args.settings).control
+    setup = ask(control, f"setup-{args.action}")
+    while getattr(args, "watch", False) and setup["open"]:
+        left = f"Set-up closes in {setup['left_s'] // 60}:{setup['left_s'] % 60:02}"
+        print(left, end="\r" if sys.stderr.isatty() else "\n", file=sys.stderr, flush=True)
+        time.sleep(COUNT_S)
+        setup = ask(control, "setup-status")
     if args.json:
         print(json.dumps(setup))
     elif setup["open"]:

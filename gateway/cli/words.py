@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+STRENGTHS = ((-60, "strong"), (-75, "good"), (-85, "weak"))
+
 
 def ago(seconds: int | None) -> str:
     """How long ago something was: "never", "5 s ago", "3 min ago"."""
@@ -19,3 +23,16 @@ def span(seconds: int) -> str:
 def yes_no(*, is_so: bool | None) -> str:
     """What is so, as far as it is known."""
     return {True: "yes", False: "no", None: "not known yet"}[is_so]
+
+
+def strength(rssi: int) -> str:
+    """How strong a signal of so many dBm is."""
+    return next((word for least, word in STRENGTHS if rssi >= least), "very weak")
+
+
+def table(rows: Sequence[Sequence[str]]) -> None:
+    """Print rows in columns as wide as they need."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        print("  ".join(cells).rstrip())

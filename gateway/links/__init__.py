@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractAsyncContextManager
+from datetime import datetime
 from typing import NamedTuple, Protocol
 
 from gateway.clock import Moment
@@ -28,6 +29,9 @@ class Link(Protocol):
 
     def exchange(self, source: str) -> Exchange:
         """The last one with a characteristic as handed to the driver; with any if it had none."""
+
+    def local_time(self) -> datetime | None:
+        """Naive time at the site; None while the hub's own clock is not synchronised."""
 
     def close(self) -> None:
         """From here on nothing that a driver does reaches the device."""

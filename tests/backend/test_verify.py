@@ -144,3 +144,12 @@ def test_a_driver_that_is_not_installed_is_named(office):
     found = office.verify()
     assert found.undecodable == 1
     assert "of-a-third-party is not installed" in found.problems[0]
+
+
+def test_what_cannot_be_so_is_named_beside_the_reading_and_changes_no_count(office, hub):
+    hub.measure(MORNING + 4 * HOUR, frame(naive(MORNING + 4 * HOUR), systolic=60))
+    office.take_all(hub)
+    found = office.verify()
+    assert (found.readings, found.problems) == (4, [])
+    assert list(found.implausible.values()) == [("systolic-below-diastolic",)]
+    assert {bytes.fromhex(name) for name in found.implausible} < found.reading_ids

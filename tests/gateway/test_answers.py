@@ -1,13 +1,25 @@
 import json
+from typing import get_args
 
 import pytest
 from structlog.testing import capture_logs
 
 from gateway.clock import read_moment
-from gateway.requests import REQUESTS, Devices, Hello, SetupClose, SetupOpen, SetupStatus, Status
+from gateway.requests import (
+    REQUESTS,
+    DeviceRequest,
+    Devices,
+    Hello,
+    SetupClose,
+    SetupOpen,
+    SetupStatus,
+    Status,
+)
 from gateway.sessions import Outcome
 from tests.fakes.asked_hub import AskedHub
 from uplink.errors import BrokerRefused, BrokerUnreachable
+
+ASKED = [kind for kind in REQUESTS.values() if kind not in get_args(DeviceRequest)]
 
 
 @pytest.fixture
@@ -18,7 +30,7 @@ async def hub(tmp_path):
 
 
 async def test_every_request_is_answered_with_what_json_can_say(hub):
-    for kind in REQUESTS.values():
+    for kind in ASKED:
         assert json.dumps(await hub.ask(kind()))
 
 
@@ -60,6 +72,29 @@ async def test_a_device_is_told_with_its_bond_its_battery_and_its_last_session(h
         "last_session": "pairing-refused",
         "failures": 2,
     }
+
+
+async def test_a_bond_that_is_lost_later_is_told_in_a_technicians_words(hub):
+    hub.sessions.device.bond_lost = True
+    hub.sessions.last = Outcome("bond-lost", "…")
+    [problem] = (await hub.ask(Status()))["problems"]
+    assert problem["what"] == (
+        "cuff: This blood pressure monitor must be added again. Nothing is lost."
+    )
+    assert "vitalpost devices add" in problem["hint"]
+
+
+async def test_a_device_that_is_silent_for_a_day_is_told_with_what_to_do(hub):
+    hub.sessions.device.heard_at = read_moment(hub.clock)
+    hub.clock.wait(24 * 60 * 60)
+    assert (await hub.ask(Status()))["problems"] == []
+    hub.clock.wait(2)
+    assert (await hub.ask(Status()))["problems"] == [
+        {
+            "what": "cuff: Nothing from the blood pressure monitor since yesterday.",
+            "hint": "Bring it closer; it will send by itself.",
+        }
+    ]
 
 
 async def test_a_hub_that_has_just_started_has_no_problem(hub):
@@ -110,5 +145,5 @@ async def test_who_opens_and_closes_set_up_is_logged_and_devices_need_not_wait(h
 
 
 async def test_nothing_that_is_told_names_an_address_or_a_serial(hub):
-    told = [json.dumps(await hub.ask(kind())) for kind in REQUESTS.values()]
+    told = [json.dumps(await hub.ask(kind())) for kind in ASKED]
     assert not [line for line in told if "F0:00" in line or b"i".hex() * 16 in line]

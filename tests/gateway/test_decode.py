@@ -44,6 +44,7 @@ def test_a_reading_is_one_json_object_with_all_its_facts(call):
             "failed": False,
             "origin": "unknown",
             "attributes": {},
+            "implausible": [],
             "raw": [FRAME],
         }
     ]
@@ -221,3 +222,12 @@ def test_a_serial_line_without_a_whole_frame_is_a_problem(call):
     assert err.startswith("No whole frame. Check that")
     code, _, err = call(decode, "contec-cms50", "--characteristic", "2A35", "85400748")
     assert (code, "it is serial" in err) == (2, True)
+
+
+def test_what_cannot_be_so_is_shown_as_it_came_with_a_flag_beside_it(call):
+    code, out, _ = call(decode, "sig-blood-pressure", "--json", "06500078005d00f507060f081e003c00")
+    [reading] = objects(out)
+    assert code == 0
+    assert reading["implausible"] == ["systolic-below-diastolic", "device-time-in-future"]
+    assert reading["device_time"] == "2037-06-15T08:30:00"
+    assert reading["observations"][0]["value"] == "80"

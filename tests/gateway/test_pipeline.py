@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -8,12 +9,14 @@ from drivers.errors import DecodeError
 from drivers.spi import (
     RX,
     Battery,
+    Bookmark,
     Channel,
     ClockRead,
     ClockSet,
     DeviceInformation,
     Frame,
     Metric,
+    Origin,
     Reading,
     Run,
     Series,
@@ -23,6 +26,7 @@ from drivers.spi import (
 from gateway.clock import read_moment
 from gateway.devices import Device
 from gateway.errors import DeviceMismatch
+from gateway.first_contact import Since
 from gateway.links import Exchange
 from gateway.pipeline import EVENT_BYTES, Pipeline
 from tests.fakes.hand_clock import HandClock
@@ -46,6 +50,10 @@ class Link:
     def __init__(self, clock):
         self.clock = clock
         self.exchanges = {}
+        self.now = None
+
+    def local_time(self):
+        return self.now
 
     def happen(self, source, taking_s=0.0):
         asked = read_moment(self.clock)
@@ -199,3 +207,78 @@ async def test_a_series_that_no_record_can_hold_keeps_its_evidence_in_parts(benc
     assert {event.name for event in events} == {"frame-undecodable"}
     assert b"".join(event.raw[0][1] for event in events) == data
     assert max(len(event.raw[0][1]) for event in events) == EVENT_BYTES
+
+
+def meet_first(bench, days_ago):
+    """The device was enrolled so many days ago, and has not been met."""
+    now = read_moment(bench.clock)
+    ago_ms = days_ago * 24 * 60 * 60 * 1000
+    bench.device.is_met = False
+    bench.device.since = Since(now._replace(utc_ms=now.utc_ms - ago_ms), is_of_this_boot=False)
+    bench.link.now = datetime.fromtimestamp(now.utc_ms / 1000)  # noqa: DTZ006  the site's own time
+    bench.link.happen("2A35")
+
+
+async def test_on_first_contact_a_former_patients_history_is_left_out_counted_and_told(bench):
+    meet_first(bench, days_ago=10)
+    former = decode(FRAME)
+    assert former.device_time.year == 2020
+    await bench.pipeline.take(former)
+    await bench.pipeline.take(former)
+    own = replace(former, device_time=bench.link.now.replace(microsecond=0))
+    await bench.pipeline.take(own)
+    bench.pipeline.conclude()
+    await bench.pipeline.finish()
+    [reading, left] = await bench.records(EventRecord, ReadingRecord)
+    assert reading.device_time == own.device_time
+    assert (left.name, left.facts, left.device) == ("history-left", {"count": 2}, 1)
+    bench.start_session()
+    bench.link.happen("2A35")
+    await bench.pipeline.take(former)
+    assert len(await bench.records(ReadingRecord)) == 2
+
+
+async def test_a_first_session_that_breaks_off_leaves_the_first_contact_to_the_next(bench):
+    meet_first(bench, days_ago=10)
+    await bench.pipeline.take(decode(FRAME))
+    await bench.pipeline.finish()
+    assert (bench.device.is_met, bench.device.left_out) == (False, 1)
+    assert await bench.records(EventRecord, ReadingRecord) == []
+
+
+@pytest.mark.parametrize("lacks", ["a date", "the hub's time", "nothing, it is live"])
+async def test_what_is_in_doubt_is_recorded_on_first_contact(bench, lacks):
+    meet_first(bench, days_ago=10)
+    reading = decode(FRAME)
+    if lacks == "a date":
+        reading = replace(reading, device_time=None)
+    elif lacks == "the hub's time":
+        bench.link.now = None
+    else:
+        reading = replace(reading, origin=Origin.LIVE)
+    await bench.pipeline.take(reading)
+    assert len(await bench.records(ReadingRecord)) == 1
+
+
+async def test_a_wrong_clock_that_was_read_speaks_for_what_it_dated(bench):
+    meet_first(bench, days_ago=10)
+    reading = decode(FRAME)
+    bench.link.happen("2A08")
+    await bench.pipeline.take(ClockRead(reading.device_time, CLOCK))
+    await bench.pipeline.take(reading)
+    assert len(await bench.records(ReadingRecord)) == 1
+
+
+async def test_a_bookmark_is_remembered_once_what_it_covers_is_on_flash(bench):
+    kept = []
+
+    async def remember(device):
+        kept.append((device.bookmark, len(await bench.records(ReadingRecord))))
+
+    bench.device.remember = remember
+    bench.link.happen("2A35")
+    await bench.pipeline.take(decode(FRAME))
+    await bench.pipeline.take(Bookmark("17"))
+    assert (bench.device.bookmark, kept) == ("17", [])
+    await bench.pipeline.finish()
+    assert kept == [("17", 1)]

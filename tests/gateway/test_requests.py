@@ -12,7 +12,9 @@ things = st.recursive(
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     max_leaves=10,
 )
-fields = st.sampled_from(["id", "do", "kid", "sequence"]) | st.text(max_size=5)
+fields = st.sampled_from(
+    ["id", "do", "kid", "sequence", "name", "job", "address", "ends"]
+) | st.text(max_size=5)
 objects = st.dictionaries(fields, things | st.sampled_from([*REQUESTS]))
 lines = st.binary() | (objects | things).map(lambda said: json.dumps(said).encode())
 
@@ -45,8 +47,10 @@ def test_a_line_is_a_request_or_is_refused_in_a_short_sentence(line):
 
 
 def test_each_request_is_made_of_its_name():
+    needed = {"name": "cuff", "job": 1, "yes": True}
     for do, kind in REQUESTS.items():
-        assert type(decode_request(json.dumps({"do": do}).encode())) is kind
+        wanted = {name: needed[name] for name in kind.__struct_fields__ if name in needed}
+        assert type(decode_request(json.dumps({"do": do, **wanted}).encode())) is kind
     assert decode_request(b'{"do": "setup-open", "id": "x"}') == SetupOpen(id="x")
 
 
@@ -55,6 +59,28 @@ def test_an_unknown_request_names_all_that_can_be_asked():
     assert refused.error == "'dance' cannot be asked"
     assert all(do in refused.hint for do in REQUESTS)
     assert refusal_of(b'{"id": 1}').hint == refused.hint
+
+
+@pytest.mark.parametrize(
+    "fact",
+    [
+        {"kind": "toaster"},
+        {"consent": "maybe"},
+        {"address": "somewhere"},
+        {"ends": "../../etc"},
+        {"port": "ttyUSB0"},
+        {"usb": "0403"},
+        {"name": "x" * 65},
+        {"visit": "a\nb"},
+        {"passkey": 1_000_000},
+        {"history": "some"},
+        {"yes": 1},
+    ],
+)
+def test_what_a_technician_says_amiss_is_refused_by_its_field(fact):
+    refused = refusal_of(json.dumps({"do": "device-add", **fact}).encode())
+    assert f"$.{next(iter(fact))}" in refused.error
+    assert "consent" in refused.hint
 
 
 def test_an_unknown_field_names_those_that_are_known():

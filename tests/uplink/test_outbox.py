@@ -556,3 +556,20 @@ async def test_a_reading_alone_costs_flash_at_most_six_and_a_half_kilobytes(outb
         await outbox.append(KID, [row])
     each = (bytes_written() - before) / 200
     assert 1000 < each <= 6500
+
+
+async def test_the_fate_of_a_record_is_told_by_what_receipts_said_of_it(tmp_path):
+    outbox = await Outbox.open(tmp_path / "outbox.db", quota_bytes=1 << 20, keep_days=0)
+    kid = bytes(16)
+    await outbox.begin_epoch(kid, b"key record")
+    await outbox.append(kid, [(number, b"sealed" * number) for number in (1, 2, 3)])
+    await outbox.release({kid: [(1, 1)]}, 1_790_000_000_000)
+    await outbox.refuse(kid, 2, "conflict")
+    assert [await outbox.fate(kid, number) for number in (1, 2, 3, 4)] == [
+        "receipted",
+        "refused",
+        "waiting",
+        "unknown",
+    ]
+    assert await outbox.fate(b"k" * 16, 1) == "unknown"
+    await outbox.close()
