@@ -175,7 +175,8 @@ def _enter_zone(connection: Connection, begun: Monitoring) -> None:
         )
     zones = load_zones(connection, begun.patient)
     if not zones.rows:
-        connection.execute(insert(patient).values(id=begun.patient))
+        if connection.scalar(select(patient.c.id).where(patient.c.id == begun.patient)) is None:
+            connection.execute(insert(patient).values(id=begun.patient))
     elif zones.on(begun.from_date).key == begun.zone:
         return
     elif begun.from_date <= zones.rows[-1][0]:

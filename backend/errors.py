@@ -12,11 +12,21 @@ What is refused of a hub's messages is no error: it is an incident, counted in t
     ├── EnrolmentRefused
     ├── HubUnknown
     ├── PatientUnknown
+    ├── EpisodeUnknown      no episode has been stated, so nothing says what is billed
     ├── CursorUnknown       the feed does not go so far
     ├── ReadingUnopenable   its key is not here
     ├── SinkRefused         nothing may be relayed there   -> exit 2
     ├── SinkFailed          a relay's sink did not acknowledge
-    └── BrokerRefused       the broker does not let the backend subscribe
+    ├── BrokerRefused       the broker does not let the backend subscribe
+    ├── OutputRefused       a file that was asked for cannot be written there
+    ├── SealedFileRefused   a sealed file is not whole, not ours, or for another key
+    ├── BackupUnsound       a copy of the ledger is not what it should be
+    ├── RestoreRefused      a ledger is there already
+    ├── HoldRefused         a legal hold that holds already, or that there is not
+    ├── CaseFault           at a path of a file of cases something else was found than wanted
+    ├── FactsRefused        one FactFault(line, path, found, wanted) each
+    ├── RuleSetRefused      it cannot be loaded or signed so
+    └── PolicyRefused       no such switch, or no such value   -> exit 2
 """
 
 from __future__ import annotations
@@ -142,6 +152,21 @@ class PatientUnknown(BackendError):
         self.patient = patient
 
 
+class EpisodeUnknown(BackendError):
+    """Nobody has stated the episode that is asked for, or any."""
+
+    hint = (
+        "State it: `vitalpost-backend facts add episode PATIENT program=RPM start=DATE --by ACTOR "
+        "--because CAUSE`."
+    )
+
+    def __init__(self, patient: str, number: int | None) -> None:
+        which = "no episode" if number is None else f"no episode {number}"
+        super().__init__(f"patient {patient!r} has {which}")
+        self.patient = patient
+        self.number = number
+
+
 class CursorUnknown(BackendError):
     """The feed ends at `last`, before `cursor`: what comes until then would be passed over."""
 
@@ -204,3 +229,118 @@ class BrokerRefused(BackendError):
         super().__init__(f"{what}: refused with reason code 0x{reason_code:02x}")
         self.what = what
         self.reason_code = reason_code
+
+
+class OutputRefused(BackendError):
+    """Nothing can be written at `path`: what is there is never overwritten."""
+
+    hint = "Name a file that does not exist yet, in a folder that is yours."
+
+    def __init__(self, path: Path, what: str) -> None:
+        super().__init__(f"{path}: {what}")
+        self.path = path
+        self.what = what
+
+
+class SealedFileRefused(BackendError):
+    """The sealed file at `path` does not open, in whole or in part; nothing was written."""
+
+    hint = "Nothing was written: use the recipient's own private key, and fetch the file again."
+
+    def __init__(self, path: Path, what: str) -> None:
+        super().__init__(f"{path}: {what}")
+        self.path = path
+        self.what = what
+
+
+class BackupUnsound(BackendError):
+    """The copy of a ledger at `path` is not what it should be; it was not put in any place."""
+
+    hint = "Take another copy; the ledger is as it was."
+
+    def __init__(self, path: Path, what: str) -> None:
+        super().__init__(f"{path}: {what}")
+        self.path = path
+        self.what = what
+
+
+class RestoreRefused(BackendError):
+    """There is a file at `path`, and a restore overwrites nothing."""
+
+    hint = "Stop every process that uses the ledger, and move it away with its -wal and -shm files."
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"{path}: exists already")
+        self.path = path
+
+
+class HoldRefused(BackendError):
+    """The legal hold of `patient` is as asked for already."""
+
+    hint = "`vitalpost-backend retention` lists the holds."
+
+    def __init__(self, patient: str, what: str) -> None:
+        super().__init__(f"patient {patient!r} {what}")
+        self.patient = patient
+        self.what = what
+
+
+class CaseFault(BackendError):
+    """One fault of a file of cases: at `path` something was `found` where `wanted` belongs."""
+
+    hint = "Correct the file: docs/billing.md lists what a case holds. No faulty case was judged."
+
+    def __init__(self, path: str, found: str, wanted: str) -> None:
+        super().__init__(f"{path}: found {found}, wanted {wanted}")
+        self.path = path
+        self.found = found
+        self.wanted = wanted
+
+
+class FactFault(BackendError):
+    """One fault of what is stated: in `line`, at `path`, was `found` where `wanted` belongs.
+
+    Line 0 is a command's own words.
+    """
+
+    hint = "Correct it and enter it again; nothing was entered. docs/commands.md lists the kinds."
+
+    def __init__(self, line: int, path: str, found: str, wanted: str) -> None:
+        place = ", ".join(part for part in (f"line {line}" if line else "", path) if part)
+        super().__init__(f"{place or 'it'}: found {found}, wanted {wanted}")
+        self.line = line
+        self.path = path
+        self.found = found
+        self.wanted = wanted
+
+
+class FactsRefused(BackendError):
+    """The first faults of what is stated, of `count` in all."""
+
+    hint = FactFault.hint
+
+    def __init__(self, faults: Sequence[FactFault], count: int) -> None:
+        more = count - len(faults)
+        lines = [str(fault) for fault in faults]
+        super().__init__("\n".join([*lines, f"and {more} more"] if more else lines))
+        self.faults = tuple(faults)
+        self.count = count
+
+
+class RuleSetRefused(BackendError):
+    """A rule set cannot be loaded or signed so; nothing was changed."""
+
+    def __init__(self, what: str, hint: str) -> None:
+        super().__init__(what)
+        self.hint = hint
+
+
+class PolicyRefused(BackendError):
+    """A policy names `what` does not exist; `choices` are those there are."""
+
+    exit_code = 2
+
+    def __init__(self, what: str, choices: str) -> None:
+        super().__init__(what)
+        self.hint = f"Choose from: {choices}."
+        self.choices = choices

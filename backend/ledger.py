@@ -36,6 +36,7 @@ from sqlalchemy import (
     insert,
     inspect,
     select,
+    text,
 )
 from sqlalchemy.exc import DatabaseError
 
@@ -273,6 +274,61 @@ judgement = Table(
     sqlite_with_rowid=False,
 )
 
+# By which readings are found that were measured within a range; it follows from the judgements,
+# a row for each. What no clock dates stands where it was judged.
+measured = Table(
+    "measured",
+    metadata,
+    _to("device.id", primary_key=True),
+    Column("from_ms", Integer, primary_key=True, autoincrement=False),
+    _to("reading.id", primary_key=True),
+    Column("n", Integer, primary_key=True, autoincrement=False),
+    _ms("at_ms"),
+    sqlite_with_rowid=False,
+)
+Index("measured_by_arrival", measured.c.device, measured.c.at_ms)
+
+# What people state of a patient; `backend.fact_kinds` says what a body holds. One that is wrong is
+# replaced by another row.
+fact = Table(
+    "fact",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _to("patient.id"),
+    Column("kind", Text, nullable=False),
+    Column("body", JSON, nullable=False),
+    Column("actor", Text, nullable=False),
+    _ms("at_ms"),
+    Column("cause", Text, nullable=False),
+    Column("replaces", ForeignKey("fact.id"), unique=True),
+    Column("digest", LargeBinary, nullable=False, unique=True),
+    # When it was, for what recurs every month and is found by a range; NULL for what stands.
+    _ms("about_ms", nullable=True),
+)
+Index("fact_by_time", fact.c.patient, fact.c.kind, fact.c.about_ms)
+Index("fact_by_entry", fact.c.patient, fact.c.kind, fact.c.at_ms)
+
+# Rule sets that came after this version, as loaded; none is in force before somebody signs it.
+rule_set = Table(
+    "rule_set",
+    metadata,
+    Column("hash", Text, primary_key=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("body", LargeBinary, nullable=False),
+    Column("actor", Text, nullable=False),
+    _ms("at_ms"),
+)
+
+rule_signature = Table(
+    "rule_signature",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("hash", ForeignKey("rule_set.hash"), nullable=False),
+    Column("actor", Text, nullable=False),
+    _ms("at_ms"),
+    Column("cause", Text, nullable=False),
+)
+
 # What a relay tells. One process at a time writes, so no row that is committed later gets a smaller
 # cursor. Rows are made only once a sink is known; `n` is the judgement's.
 feed = Table(
@@ -293,6 +349,57 @@ sink = Table(
     Column("name", Text, primary_key=True),
     Column("cursor", Integer, nullable=False),
     sqlite_with_rowid=False,
+)
+
+# Who read what of whom; each row's chain is over the one before and itself. NULL: everybody.
+access = Table(
+    "access",
+    metadata,
+    Column("n", Integer, primary_key=True, autoincrement=False),
+    _ms("at_ms"),
+    Column("user", Text, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("command", Text, nullable=False),
+    Column("patient", Text),  # as asked for: who asks in vain is noted as well
+    Column("what", Text, nullable=False),
+    Column("purpose", Text, nullable=False),
+    Column("chain", LargeBinary, nullable=False),
+)
+Index("access_of_patient", access.c.patient)
+
+# That a patient's data must not be deleted, or may be again: the row with the greatest id holds.
+legal_hold = Table(
+    "legal_hold",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _to("patient.id", index=True),
+    Column("is_held", Boolean, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("because", Text, nullable=False),
+    _ms("entered_ms"),
+    Column("digest", LargeBinary, nullable=False, unique=True),
+)
+
+# Facts that facts.log tells of and the ledger did not have; empty patient: nobody knows whose.
+missing_fact = Table(
+    "missing_fact",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("patient", Text, nullable=False, index=True),
+    Column("kind", Text, nullable=False),
+    Column("by", Text, nullable=False),
+    _ms("noted_ms"),
+    _ms("found_ms"),
+)
+
+# A named person answers for going on without it.
+missing_accepted = Table(
+    "missing_accepted",
+    metadata,
+    Column("digest", ForeignKey("missing_fact.digest"), primary_key=True),
+    Column("by", Text, nullable=False),
+    Column("because", Text, nullable=False),
+    _ms("at_ms"),
 )
 
 # Records of kids whose key record has not come: bounded, not receipted, asked for.
@@ -397,6 +504,12 @@ incident = Table(
     sqlite_with_rowid=False,
 )
 
+# What `measured` follows from: the rows that it has to hold.
+MEASURED = """
+SELECT reading.device, coalesce(json_extract(candidates, '$[0][0]'), at_ms), reading.id, n, at_ms
+FROM judgement JOIN reading ON reading.id = judgement.reading
+"""
+
 
 class Ledger:
     """One database file. `reading` and `writing` lend a connection within one transaction."""
@@ -416,13 +529,16 @@ class Ledger:
                     connection.execute(insert(version).values(format=FORMAT))
         with self.reading() as connection:
             found = connection.scalars(select(version.c.format)).all()
+            lacking = metadata.tables.keys() - set(inspect(connection).get_table_names())
         if len(found) != 1 or not isinstance(found[0], int):
             raise LedgerUnusable(path, "it does not say its format: it is damaged, or another's")
         if found[0] > FORMAT:
             raise LedgerNewer(path, found[0], FORMAT)
-        if create:
+        if lacking:
             with self.writing() as connection:
                 metadata.create_all(connection)  # the tables that an older ledger has not got
+                if measured.name in lacking:
+                    connection.execute(text(f"INSERT INTO measured {MEASURED}"))
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

@@ -20,6 +20,7 @@ from backend.evidence import find_fault, find_flags
 from backend.membership import load_sign_keys
 from backend.naming import Name, as_measurement, identity_bytes, kind_of, reading_id
 from backend.proof import Proof
+from backend.verify_facts import find_changed
 from drivers.spi import Driver
 from uplink.errors import SealError, UnknownKind, WireError
 from uplink.keys import OpeningKey
@@ -86,6 +87,7 @@ class Verifier:
         ).all():
             self._verify_hub(hub, load_sign_keys(self._connection, hub))
         self._find_doubles()
+        self._found.problems += find_changed(self._connection)
         return self._found
 
     def _verify_hub(self, hub: str, sign_keys: Sequence[bytes]) -> None:

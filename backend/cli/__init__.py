@@ -20,7 +20,19 @@ COMMANDS = {
     "retire": "take nothing more of a hub that it seals after an instant",
     "revoke": "take nothing more of a hub, and have the broker refuse it",
     "days": "show a patient's calendar of qualifying days",
+    "facts": "state what is known of a patient: orders, consents, devices, time, notes",
+    "verdict": "say for a patient which codes are billable, and why the others are not",
+    "assess": "judge a file of billing cases: which codes, and why not the others",
+    "at-risk": "list what can still be saved of periods and months, by whom, until when",
+    "rules": "list the rule sets, load one, and sign it so that it is in force",
     "verify": "open and decode everything in the ledger again",
+    "access": "list who read a patient's data",
+    "missing": "list the facts that were typed and are not in the ledger",
+    "hold": "keep a patient's data however old, or no longer",
+    "retention": "list what is older than it must be kept",
+    "backup": "copy the ledger while it is in use",
+    "restore": "put a copy in the place of a ledger that was lost",
+    "unseal": "open a file that was sealed to a recipient's key",
     "version": "print the version",
 }
 
@@ -35,10 +47,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         command.add_argument("--settings", metavar="FILE", type=Path, default=DEFAULT)
         command.add_argument("--json", action="store_true", help="print data as JSON")
         if name in words[:1]:
-            import_module(f"backend.cli.{name}").add_arguments(command)
+            import_module(f"backend.cli.{name.replace('-', '_')}").add_arguments(command)
     args = parser.parse_args(words)
     try:
-        return int(import_module(f"backend.cli.{args.command}").run(args))
+        return int(import_module(f"backend.cli.{args.command.replace('-', '_')}").run(args))
     except BackendError as error:
         print(error, file=sys.stderr)
         print(error.hint, file=sys.stderr)

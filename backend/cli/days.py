@@ -6,14 +6,21 @@ import argparse
 import calendar
 import json
 from collections import Counter
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+from backend.cli.parsing import parse_month
+from backend.cli.reader import add_reader, note
+from backend.clock import load_clock
 from backend.config import load
 from backend.days import Calendar, Day, Held, load_calendar
+from backend.errors import EpisodeUnknown
 from backend.ledger import Ledger
+from backend.patient_grid import load_grid
+from backend.patient_grid_view import COUNTED, EMPTY, EXCLUDED, draw_grid, grid_as_json
+from backend.patient_typed import as_instant
 
-COUNTED, EXCLUDED, EMPTY = "*", "!", "."
 LEGEND = (
     f"{COUNTED} qualifying day   {EXCLUDED} readings, none of which counts   {EMPTY} no reading"
 )
@@ -22,22 +29,26 @@ LEGEND = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare `PATIENT [--month YYYY-MM]`."""
     parser.add_argument("patient", metavar="PATIENT")
-    parser.add_argument("--month", metavar="YYYY-MM", type=_parse_month)
+    parser.add_argument("--month", metavar="YYYY-MM", type=parse_month)
+    add_reader(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the calendar."""
-    with Ledger(Path(load(args.settings).ledger.path)).reading() as connection:
+    """Print the calendar, and the grid of periods and months where an episode is stated."""
+    settings = load(args.settings)
+    as_of = as_instant(load_clock(settings.clock).utc_ns() // 1_000_000)
+    ledger = Ledger(Path(settings.ledger.path))
+    note(args, settings, ledger, args.patient, "days")
+    with ledger.reading() as connection:
         found = load_calendar(connection, args.patient, args.month)
-    print(json.dumps(_as_json(found)) if args.json else "\n".join(_draw(found)))
+        grid = None
+        with suppress(EpisodeUnknown):
+            grid = load_grid(connection, args.patient, args.month, as_of)
+    if args.json:
+        print(json.dumps(_as_json(found) | {"grid": grid and grid_as_json(grid)}))
+    else:
+        print("\n".join([*_draw(found), *(["", *draw_grid(grid)] if grid else [])]))
     return 0
-
-
-def _parse_month(text: str) -> date:
-    try:
-        return date.fromisoformat(f"{text}-01")
-    except ValueError as error:
-        raise argparse.ArgumentTypeError("wanted a month such as 2026-03") from error
 
 
 def _draw(found: Calendar) -> list[str]:

@@ -5,35 +5,31 @@ from __future__ import annotations
 import argparse
 import ssl
 import sys
-from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
-from typing import TypeVar
 
-from backend.config import Broker, Settings, load
-from backend.errors import KeyUnusable
+from backend.cli.parsing import as_argument
+from backend.cli.reader import add_reader, note
+from backend.config import Broker, load
+from backend.ledger import Ledger
 from backend.log import configure
 from backend.sinks import Sink
 from backend.sinks.jsonl import STDOUT, JsonLines, StandardOutput
 from backend.sinks.mqtt import Topic, check_topic
+from backend.sinks.token import load_token
 from backend.sinks.webhook import Webhook, check_url
 from backend.workers import Worker
-
-TOKEN = "webhook.token"  # noqa: S105  the name of a file
-
-T = TypeVar("T")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare `(--jsonl FILE | --webhook URL | --mqtt TOPIC) [--since CURSOR]`."""
     to = parser.add_mutually_exclusive_group(required=True)
     to.add_argument("--jsonl", metavar="FILE", help="append JSON lines; - is standard output")
-    to.add_argument(
-        "--webhook", metavar="URL", type=_as_argument(check_url), help="POST JSON lines"
-    )
+    to.add_argument("--webhook", metavar="URL", type=as_argument(check_url), help="POST JSON lines")
     to.add_argument(
         "--mqtt",
         metavar="TOPIC",
-        type=_as_argument(check_topic),
+        type=as_argument(check_topic),
         help="publish to another topic of the broker",
     )
     parser.add_argument(
@@ -42,15 +38,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_parse_cursor,
         help="emit what follows this cursor again; 0: everything",
     )
+    add_reader(parser)
     parser.epilog = "Logs JSON lines on stderr; stops on SIGTERM."
 
 
 def run(args: argparse.Namespace) -> int:
     """Receive and hand on until SIGTERM."""
     settings = load(args.settings)
-    token = _load_token(settings) if args.webhook else None
+    token = load_token(settings) if args.webhook else None
     worker = Worker(settings)
     configure(sys.stderr)
+    sink = args.jsonl or args.mqtt or args.webhook
+    since = "where it was" if args.since is None else f"cursor {args.since}"
+    with closing(Ledger(Path(settings.ledger.path), create=True)) as ledger:
+        note(args, settings, ledger, None, f"every reading from {since} on, relayed to {sink}")
 
     def open_sink(broker: Broker, context: ssl.SSLContext) -> Sink:
         if args.webhook:
@@ -61,29 +62,6 @@ def run(args: argparse.Namespace) -> int:
 
     worker.relay(open_sink, args.since)
     return 0
-
-
-def _load_token(settings: Settings) -> str | None:
-    path = settings.key_file(TOKEN)
-    try:
-        token = path.read_text(encoding="ascii").strip()
-    except FileNotFoundError:
-        return None
-    except (OSError, UnicodeDecodeError) as error:
-        raise KeyUnusable(path, str(error)) from error
-    if not token.isprintable() or " " in token:
-        raise KeyUnusable(path, "found more than one word")
-    return token
-
-
-def _as_argument(check: Callable[[str], T]) -> Callable[[str], T]:
-    def parse(text: str) -> T:
-        try:
-            return check(text)
-        except ValueError as error:
-            raise argparse.ArgumentTypeError(str(error)) from error
-
-    return parse
 
 
 def _parse_cursor(text: str) -> int:

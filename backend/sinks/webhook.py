@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import ssl
+from collections.abc import Mapping
 from contextlib import closing
 from hashlib import sha256
 from http.client import (
@@ -47,11 +48,16 @@ class Webhook:
     def write(self, page: Page) -> None:
         """Post them. Raises SinkFailed, with TECHNICIAN for an answer that does not heal."""
         headers = {"Content-Type": CONTENT_TYPE, CURSORS: f"{page.first}-{page.last}"}
+        self.post(page.body(), headers)
+
+    def post(self, told: bytes, headers: Mapping[str, str]) -> None:
+        """Post anything. Raises SinkFailed."""
+        headers = dict(headers)
         if self._token:
             headers["Authorization"] = f"Bearer {self._token}"
         try:
             with closing(self._connect()) as connection:
-                connection.request("POST", self._target, page.body(), headers)
+                connection.request("POST", self._target, told, headers)
                 with connection.getresponse() as answer:
                     body = answer.read(ANSWER_BYTES)
                     if answer.length and len(body) < ANSWER_BYTES:

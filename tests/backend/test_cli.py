@@ -8,6 +8,8 @@ from backend.cli import main
 from backend.ledger import Ledger, hub_end
 from gateway.provision import make_request
 from tests.backend.office import KEY, PATIENT, START, ZONE, Office, frame, naive, utc
+from tests.backend.stating import papers
+from tests.fakes.web_hook import WebHook
 from uplink.statements import Previous
 
 NOON = utc(2026, 3, 2, 17)
@@ -275,3 +277,113 @@ def test_verify_finds_no_problem_and_names_one(shell, office):
 
 def test_the_version_is_that_of_the_distribution(shell):
     assert shell.ask("version")["version"] in shell.run("version")[1]
+
+
+def state_papers(shell):
+    """What makes the office's one reading count, as somebody types it."""
+    words = ("--by", "nurse-1", "--because", "the set-up visit")
+    for line in papers():
+        fields = [
+            f"{name}={str(value).lower() if value is True else value}"
+            for name, value in line["body"].items()
+        ]
+        assert shell.run("facts", "add", line["kind"], PATIENT, *fields, *words)[0] == 0
+
+
+@pytest.mark.usefixtures("office")
+def test_a_fact_is_added_once_and_listed_with_its_cause(shell):
+    order = ("facts", "add", "order", PATIENT, "on=2026-03-01", "npi=1000000001")
+    words = ("--by", "nurse-1", "--because", "fax of the practice")
+    first, again = (shell.ask(*order, *words) for _ in range(2))
+    assert first == {"added": again["known"], "known": []}
+    (listed,) = shell.ask("facts", "list", PATIENT)["facts"]
+    assert (listed["name"], listed["body"], listed["by"], listed["because"]) == (
+        *first["added"],
+        {"on": "2026-03-01", "npi": "1000000001"},
+        "nurse-1",
+        "fax of the practice",
+    )
+    code, _, said = shell.run(*order[:4], "on=yesterday", *words)
+    assert code == 1
+    assert "body.on: found 'yesterday', wanted a date such as 2026-03-01" in said
+
+
+@pytest.mark.usefixtures("office")
+def test_a_file_of_facts_is_imported_wholly_or_not_at_all(shell):
+    file = shell.folder / "facts.jsonl"
+    lines = [json.dumps(line) for line in papers()]
+    file.write_text("\n".join([*lines, "{"]))
+    code, _, said = shell.run("facts", "import", str(file))
+    assert code == 1
+    assert f"line {len(lines) + 1}" in said
+    assert shell.ask("facts", "list", PATIENT)["facts"] == []
+    file.write_text("\n".join(lines))
+    assert len(shell.ask("facts", "import", str(file))["added"]) == len(lines)
+    assert shell.ask("facts", "import", str(file))["added"] == []
+    assert shell.run("facts", "import", str(shell.folder / "none"))[0] == 1
+
+
+@pytest.mark.usefixtures("office")
+def test_a_verdict_says_in_words_which_codes_are_billable_and_why_not(shell):
+    code, _, said = shell.run("verdict", PATIENT)
+    assert code == 1
+    assert "facts add episode" in said
+    state_papers(shell)
+    found = shell.ask("verdict", PATIENT, "--period", "1", "--month", "2026-03")
+    assert found["qualifying_days"] == 1
+    reasons = {code["code"]: code.get("reason") for code in found["codes"]}
+    assert reasons["99454"] == "DAYS_BELOW_16"
+    assert (found["late"], found["excluded"]) == ([], [])
+    code, out, _ = shell.run("verdict", PATIENT, "--period", "1")
+    assert code == 0
+    assert "99454  blocked, DAYS_BELOW_16: Fewer than 16 qualifying days." in out
+    assert shell.run("verdict", PATIENT, "--policy", "day=moon")[0] == 2
+
+
+@pytest.mark.usefixtures("office")
+def test_days_show_the_grid_of_periods_once_an_episode_is_stated(shell):
+    assert shell.ask("days", PATIENT)["grid"] is None
+    state_papers(shell)
+    grid = shell.ask("days", PATIENT)["grid"]
+    assert grid["periods"][0]["qualifying_days"] == 1
+    assert "30-day periods" in shell.run("days", PATIENT, "--month", "2026-03")[1]
+
+
+@pytest.mark.usefixtures("office")
+def test_what_is_at_risk_goes_to_stdout_to_a_file_or_to_a_webhook(shell):
+    state_papers(shell)
+    items = shell.ask("at-risk")["items"]
+    assert [item["patient"] for item in items] == [PATIENT] * len(items)
+    file = shell.folder / "at-risk.json"
+    for _ in range(2):
+        assert shell.run("at-risk", "--out", str(file))[0] == 0
+    assert json.loads(file.read_bytes())["items"] == items
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert shell.run("at-risk", "--out", str(shell.folder / "none" / "file"))[0] == 1
+    hook = WebHook([])
+    assert shell.run("at-risk", "--webhook", f"http://127.0.0.1:{hook.port}/in")[0] == 0
+    posted = hook.posted.get(timeout=10)
+    assert posted.headers["Content-Type"] == "application/json"
+    assert json.loads(posted.body)["items"] == items
+    hook.close()
+
+
+@pytest.mark.usefixtures("office")
+def test_a_rule_set_is_listed_loaded_and_signed(shell):
+    known = shell.ask("rules", "list")
+    assert [(one["id"], one["is_in_force"]) for one in known] == [
+        ("us-medicare-2025", True),
+        ("us-medicare-2026", True),
+    ]
+    code, out, _ = shell.run("rules", "list", "us-medicare-2026")
+    assert code == 0
+    file = shell.folder / "2027.json"
+    file.write_text(out.replace("2026", "2027"))
+    loaded = shell.ask("rules", "load", str(file), "--by", "clerk-1")
+    assert not shell.ask("rules", "list")[-1]["is_in_force"]
+    words = ("--by", "dr-1", "--because", "read it", "--hash")
+    assert shell.run("rules", "sign", "us-medicare-2027", *words, "0" * 64)[0] == 1
+    assert shell.run("rules", "sign", "us-medicare-2027", *words, loaded["sha256"])[0] == 0
+    assert shell.ask("rules", "list")[-1]["signatures"][0]["by"] == "dr-1"
+    assert shell.run("rules", "list", "us-medicare-2031")[0] == 1
+    assert shell.run("rules", "load", str(shell.folder / "none"), "--by", "clerk-1")[0] == 1

@@ -15,7 +15,8 @@ from backend.keygen import make_keys
 from backend.keys import load_authority
 from backend.membership import REVOKED, End, end_hub, load_sign_keys
 from gateway.provision import install_answer, make_request
-from tests.backend.office import DAY, HOUR, PATIENT, START, frame, naive
+from tests.backend.office import DAY, HOUR, PATIENT, START, ZONE, frame, naive
+from tests.backend.stating import state, told
 from uplink.keys import Signer
 
 
@@ -209,3 +210,11 @@ def test_readings_that_came_before_enrolment_count_from_its_first_day(office):
     office.take_all(hub)
     office.assign()
     assert office.calendar().qualifying_days == 1
+
+
+def test_a_patient_of_whom_something_was_stated_before_can_be_enrolled(office):
+    zone = told("patient", zone=ZONE, since="2026-02-01")
+    (name,) = state(office, zone).added
+    state(office, told("withdrawal", replaces=name))
+    office.assign()
+    assert office.calendar().zone == ZONE
