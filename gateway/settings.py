@@ -150,8 +150,8 @@ class DeviceSettings(Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     ] = ""
     bond: Annotated[bool, Meta(description="true or false")] = False
     history: Annotated[
-        Literal["new", "all"], Meta(description='"new", or "all" for what it stored before as well')
-    ] = "new"
+        Literal["new", "all"], Meta(description='"all", or "new" to leave out what it stored before')
+    ] = "all"
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import random
 import sys
 from pathlib import Path
 
-from bumble.hci import Address
-
 from simulator import home
+from simulator.kinds import KINDS, Wanted
+
+CUFF = Wanted("cuff", "ua-651ble")
 
 
 def main() -> int:
@@ -18,16 +18,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m simulator", description=__doc__)
     programs = parser.add_subparsers(required=True)
 
-    of_home = programs.add_parser("home", help="one cuff on a virtual radio; commands on stdin")
+    of_home = programs.add_parser("home", help="devices on a virtual radio; commands on stdin")
     of_home.add_argument("--clock", type=Path, required=True, help="file of the script's clock")
-    of_home.add_argument("--log", type=Path, required=True, help="the cuff's own log, appended to")
-    of_home.add_argument("--cuff", choices=home.CUFFS, default="ua-651ble")
-    of_home.add_argument("--seed", type=int, default=0, help="for serial and address not given")
-    of_home.add_argument("--serial")
-    of_home.add_argument("--address", type=address, help="a random static one: F0:…")
+    of_home.add_argument("--log", type=Path, required=True, help="the devices' log, appended to")
     of_home.add_argument(
-        "--ppm", type=float, default=20, help="how much too fast the cuff's clock is"
+        "--device",
+        type=Wanted.parse,
+        action="append",
+        metavar="'NAME=KIND [serial=S] [address=A] [ppm=N] [passkey=N]'",
+        help=f"once for each; a kind of {', '.join(KINDS)}; without any a cuff",
     )
+    of_home.add_argument("--seed", type=int, default=0, help="for serial and address not given")
     of_home.set_defaults(run=run_home)
 
     of_oximeter = programs.add_parser("oximeter", help="a CMS50 on a pty; commands on stdin")
@@ -53,17 +54,7 @@ def main() -> int:
 
 def run_home(args: argparse.Namespace) -> int:
     """Be a home until stdin ends."""
-    dice = random.Random(args.seed)  # noqa: S311  names of a simulated device
-    serial = f"5{dice.randrange(10**9):09}"
-    static = ":".join(["F0", *(f"{dice.randrange(256):02X}" for _ in range(5))])
-    settings = home.Settings(
-        clock=args.clock,
-        log=args.log,
-        cuff=args.cuff,
-        serial=args.serial or serial,
-        address=args.address or static,
-        ppm=args.ppm,
-    )
+    settings = home.Settings(args.clock, args.log, args.device or [CUFF], args.seed)
     try:
         asyncio.run(home.run(settings))
     except OSError as error:
@@ -91,11 +82,6 @@ def run_plugged(args: argparse.Namespace) -> int:
     except OSError as error:
         sys.exit(f"{error}. Give --port a path in a folder that exists, where nothing lies yet.")
     return 0
-
-
-def address(text: str) -> str:
-    """The address as bleak writes it. Raises ValueError."""
-    return Address(text).to_string(with_type_qualifier=False)
 
 
 def run_demo(args: argparse.Namespace) -> int:

@@ -54,7 +54,8 @@ class Client(BaseBleakClient):
         if self._connection:
             raise BleakError("Client is already connected")
         async with asyncio.timeout(self._timeout):
-            self._connection = connection = await self._open()
+            async with self.adapter.connecting:
+                self._connection = connection = await self._open()
             self.adapter.links[self.address] = connection
             connection.on(Connection.EVENT_DISCONNECTION, self._on_disconnection)
             try:

@@ -11,16 +11,20 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from simulator import history, journals, report
+from simulator.kinds import is_wired
+from simulator.measured import Measured, read_log, tell_log
 from simulator.processes import Program
 from simulator.script import Captured, Event, Fault, Measure, Script
-from simulator.stage import DELIVERY_TIMEOUT_S, HUB, PATIENT, Say, Stage
+from simulator.stage import DELIVERY_TIMEOUT_S, HUB, Say, Stage
 
 ARRIVAL_TIMEOUT_S = 40
-INTERRUPTED = {"systolic": 133, "diastolic": 85, "mean": 101, "pulse": 70}
 
 
 class Demo:
@@ -39,18 +43,24 @@ class Demo:
         stage = self.stage
         self.say("making keys, enrolling the hub, starting broker, backend, home and hub")
         await stage.install()
-        for event in self.script.events():
-            await self._happen(event)
+        for _, together in groupby(self.script.events(), lambda event: event.when):
+            await self._happen(list(together))
         stage.at(self.script.instant(self.script.days, "23:50"))
-        measured = report.read_log(stage.log, self.script)
+        measured = read_log(stage.log, self.script)
         self.say("waiting until the office has everything")
         await self._arrived(measured.count)
         await self._end_in_order()
         return await self._compare(measured, time.monotonic() - started)
 
     async def _end_in_order(self) -> None:
-        """Stop the hub; started once more, it hands over how its last epoch ended."""
+        """Stop the hub; started once more, it hands over how its last epoch ended.
+
+        Cables are pulled before: what it found on them would begin another epoch.
+        """
         await self.stage.hub.stop()
+        for device in self.script.devices:
+            if is_wired(device.kind):
+                await self.stage.home.ask("plug", device=device.name, value=False)
         await self.stage.hub.start()
         deadline = time.monotonic() + ARRIVAL_TIMEOUT_S
         while time.monotonic() < deadline and (await self._ask_hub())["state"] != "complete":
@@ -64,15 +74,15 @@ class Demo:
         found: dict[str, Any] = hub
         return found
 
-    async def _compare(self, measured: report.Measured, elapsed_s: float) -> report.Outcome:
+    async def _compare(self, measured: Measured, elapsed_s: float) -> report.Outcome:
         stage = self.stage
         verified = await stage.ask_office("verify")
-        days = await stage.ask_office("days", PATIENT)
+        days = {name: await stage.ask_office("days", name) for name in self.script.patients}
         hub = await self._ask_hub()
         steps = (
-            *report.tell_log(stage.log, self.script),
+            *tell_log(stage.log, self.script),
             *journals.read(stage.journal),
-            *journals.ask_ledger(verified, days),
+            *journals.ask_ledger(verified, *days.values()),
         )
         return report.compare(
             measured,
@@ -86,26 +96,50 @@ class Demo:
             elapsed_s=elapsed_s,
         )
 
-    async def _happen(self, event: Event) -> None:
-        self.stage.at(event.when)
-        local = event.when.strftime("%a %d %b %H:%M")
-        match event.what:
-            case Measure(failed=True):
-                self.say(f"{local}  the cuff fails to measure")
-                await self.stage.measure(failed=True)
-            case Measure():
-                self.say(f"{local}  measured" + ("" if self.is_broker_up else ", no network"))
-                await self.stage.measure(values=event.values)
-            case Captured(clock=clock, frame=frame):
-                self.say(f"{local}  a captured frame, the cuff's clock set to {clock:%Y-%m-%d}")
-                await self.stage.home.ask("set-clock", device_time=clock.isoformat())
-                await self.stage.measure(frame=frame)
-            case Fault():
-                self.say(f"{local}  {event.what.do.replace('-', ' ')}")
-                await self._break(event.what)
+    async def _happen(self, together: Sequence[Event]) -> None:
+        """What happens at one instant: faults first, then all who measure."""
+        when = together[0].when
+        self.stage.at(when)
+        measured = [event for event in together if isinstance(event.what, Measure)]
+        for event in together:
+            match event.what:
+                case Captured(clock=clock) as captured:
+                    self._tell(when, f"a captured frame, the clock set to {clock:%Y-%m-%d}")
+                    await self._replay(captured)
+                case Fault():
+                    self._tell(when, event.what.do.replace("-", " "))
+                    await self._break(event.what)
+        if measured:
+            names = ", ".join(self._name(event) for event in measured)
+            self._tell(when, names if self.is_broker_up else f"{names}, no network")
+            for event in measured:
+                await self._measure(event)
+            await self.stage.delivered()
+
+    async def _measure(self, event: Event) -> None:
+        assert isinstance(event.what, Measure)
+        what = {"failed": True} if event.what.failed else {"values": event.values}
+        device = self.script.device(event.what.device).name
+        await self.stage.home.ask("measure", device=device, **what)
+
+    async def _replay(self, captured: Captured) -> None:
+        device = self.script.device(captured.device).name
+        clock = captured.clock.isoformat()
+        await self.stage.home.ask("set-clock", device=device, device_time=clock)
+        await self.stage.measure(device=device, frame=captured.frame)
+
+    def _tell(self, when: datetime, what: str) -> None:
+        self.say(f"{when:%a %d %b %H:%M}  {what}")
+
+    def _name(self, event: Event) -> str:
+        """Who measures: the device, and which of its users."""
+        name = self.script.device(event.what.device).name
+        user = f" user {event.values['user']}" if "user" in event.values else ""
+        has_failed = isinstance(event.what, Measure) and event.what.failed
+        return f"{name}{user}{' fails to measure' if has_failed else ''}"
 
     async def _break(self, fault: Fault) -> None:
-        stage = self.stage
+        stage, device = self.stage, self.script.device(fault.device).name
         match fault.do:
             case "broker-stops":
                 self.is_broker_up = False
@@ -120,20 +154,24 @@ class Demo:
                 await self._kill(stage.backend)
                 await stage.backend.start()
             case "kill-hub":
-                # In the middle of a session: the cuff has measured, the hub has connected to it.
-                await stage.home.ask("measure", values=INTERRUPTED)
-                await stage.home.ask("wait-connected", timeout_s=DELIVERY_TIMEOUT_S)
+                # In the middle of a session: it has measured, the hub has connected to it.
+                await stage.home.ask("measure", device=device, values=fault.values)
+                await stage.home.ask("wait-connected", device=device, timeout_s=DELIVERY_TIMEOUT_S)
                 await self._kill(stage.hub)
                 # Its last confirmation may still be on the air.
-                await stage.home.ask("wait-alone", timeout_s=DELIVERY_TIMEOUT_S)
-                if not (await stage.home.ask("memory"))["frames"]:
+                await stage.home.ask("wait-alone", device=device, timeout_s=DELIVERY_TIMEOUT_S)
+                if not (await stage.home.ask("memory", device=device))["frames"]:
                     # Confirmed before the hub could keep it (docs/threat-model.md): ask again.
-                    self.say("  the cuff had handed it over already and is asked again")
-                    await stage.home.ask("resend", count=1)
+                    self.say(f"  the {device} had handed it over already and is asked again")
+                    await stage.home.ask("resend", device=device, count=1)
                 await stage.hub.start()
                 await stage.delivered()
+            case "clear-memory":
+                await stage.home.ask("clear", device=device)
+            case "change-battery":
+                await stage.home.ask("reset-clock", device=device)
             case "send-history-again":
-                await stage.home.ask("resend", count=fault.count)
+                await stage.home.ask("resend", device=device, count=fault.count)
                 await stage.delivered()
 
     async def _kill(self, part: Program) -> None:
@@ -170,8 +208,8 @@ async def main(script: Script, *, as_json: bool, keep: bool) -> int:
             if as_json:
                 print(json.dumps(outcome.facts()))
             else:
-                for month in sorted({f"{day:%Y-%m}" for day in (script.starts, script.ends)}):
-                    print(await stage.show_days(month))
+                for patient in script.patients:
+                    print(await stage.show_days(patient))
                 print(outcome.table())
     except RuntimeError as fault:
         print(f"The demonstration could not be finished: {fault}", file=sys.stderr)

@@ -13,8 +13,10 @@ from typing import NamedTuple
 NAN = 0x07FF  # SFLOAT NaN
 LARGEST = 2045  # of an SFLOAT with exponent 0: 2046 and 2047 are +INF and NaN
 
-TIME, PULSE, STATUS = 0x02, 0x04, 0x10  # flag bits; mm[Hg], no user id
+TIME, PULSE, USER, STATUS = 0x02, 0x04, 0x08, 0x10  # flag bits; mm[Hg]
 TIMED = struct.Struct("<B3HH5BHH")
+SHARED = struct.Struct("<B3HH5BHBH")
+USER_AT = 16
 UNTIMED = struct.Struct("<B3HH")
 DATE_TIME = struct.Struct("<H5B")  # characteristic 0x2A08 and the time stamp of a frame
 
@@ -31,10 +33,27 @@ class Values(NamedTuple):
 FAILED = Values(NAN, NAN, NAN, NAN)
 
 
+class SharedValues(NamedTuple):
+    """The same of a cuff that knows who measured: its user's number, from 1."""
+
+    systolic: int
+    diastolic: int
+    mean: int
+    pulse: int
+    user: int
+
+
 def build_timed(values: Values, at: datetime) -> bytes:
     """A frame with time stamp, pulse and an empty status, as the UA-651BLE sends it."""
     *pressures, pulse = values
     return TIMED.pack(TIME | PULSE | STATUS, *pressures, *at.timetuple()[:6], pulse, 0)
+
+
+def build_shared(values: SharedValues, at: datetime) -> bytes:
+    """The same with a user id before the status."""
+    *pressures, pulse, user = values
+    flags = TIME | PULSE | USER | STATUS
+    return SHARED.pack(flags, *pressures, *at.timetuple()[:6], pulse, user, 0)
 
 
 def build_untimed(values: Values) -> bytes:
@@ -50,6 +69,11 @@ def is_failed(frame: bytes) -> bool:
 def device_time(frame: bytes) -> datetime | None:
     """The frame's time stamp. Raises ValueError where it is no date."""
     return unpack_time(frame[7:14]) if frame[0] & TIME else None
+
+
+def user(frame: bytes) -> int | None:
+    """Who measured, where the frame says it."""
+    return frame[USER_AT] if frame[0] & USER else None
 
 
 def pack_time(at: datetime) -> bytes:

@@ -1,8 +1,9 @@
-"""The home's process: the air and one cuff on it, at the command of whoever holds its stdin.
+"""The home's process: the air and the devices on it, at the command of whoever holds its stdin.
 
-It prints `{"event": "ready", "hci": …}` and then one answer per command, all as JSON lines; it ends
-with its stdin. The cuff writes its own log, the truth that a ledger is held against: JSON lines
-with the script's UTC, for measured, confirmed, dropped, clock-set and reset.
+It prints `{"event": "ready", "hci": …, "devices": {name: {"address" or "port": …}}}` and then one
+answer per command, all as JSON lines; it ends with its stdin. Each device writes into one log, the
+truth that a ledger is held against: JSON lines with its name and the script's UTC, for measured,
+confirmed, dropped, clock-set and reset.
 """
 
 from __future__ import annotations
@@ -10,17 +11,17 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from simulator.air import Air
 from simulator.clock import ScriptClock
 from simulator.commands import Command, CommandError, parse
-from simulator.cuff import ClocklessCuff, Cuff
-from simulator.frames import Values
+from simulator.device import Device
+from simulator.kinds import Place, Wanted, make
 
-CUFFS: dict[str, type[Cuff]] = {"ua-651ble": Cuff, "clockless": ClocklessCuff}
 LONGEST_LINE = 1 << 20
 
 
@@ -29,10 +30,8 @@ class Settings(NamedTuple):
 
     clock: Path
     log: Path
-    cuff: str
-    serial: str
-    address: str
-    ppm: float
+    devices: Sequence[Wanted]
+    seed: int
 
 
 async def run(settings: Settings) -> None:
@@ -42,17 +41,21 @@ async def run(settings: Settings) -> None:
     clock, air = ScriptClock(settings.clock), Air()
     with settings.log.open("a") as log:
 
-        def note(event: str, **facts: Any) -> None:
-            line = {"event": event, "utc_ms": clock.utc_ns() // 1_000_000, **facts}
-            print(json.dumps(line), file=log, flush=True)
+        def note(device: str, event: str, **facts: Any) -> None:
+            line = {"event": event, "utc_ms": clock.utc_ns() // 1_000_000, "device": device}
+            print(json.dumps(line | facts), file=log, flush=True)
 
-        cuff = CUFFS[settings.cuff](
-            air, clock, note, address=settings.address, serial=settings.serial, ppm=settings.ppm
-        )
+        place = Place(air, clock, settings.log.parent, settings.seed)
+        devices = {
+            wanted.name: make(wanted, place, partial(note, wanted.name))
+            for wanted in settings.devices
+        }
         async with asyncio.TaskGroup() as life:
-            tasks = [life.create_task(cuff.run())]
-            await cuff.powered.wait()
-            say(event="ready", hci=await air.open(), name=cuff.name, address=settings.address)
+            tasks = [life.create_task(device.run()) for device in devices.values()]
+            for device in devices.values():
+                await device.powered.wait()
+            where = {name: dict(device.where()) for name, device in devices.items()}
+            say(event="ready", hci=await air.open(), devices=where)
             async for line in lines():
                 try:
                     command = parse(line)
@@ -63,52 +66,57 @@ async def run(settings: Settings) -> None:
                     say(id=command.id, ok=True)
                     break
                 # Each on its own: an answer may be waited for while others are asked.
-                tasks.append(life.create_task(answer(command, air, cuff)))
+                tasks.append(life.create_task(answer(command, air, devices)))
             for task in tasks:
                 task.cancel()
         air.close()
 
 
-async def answer(command: Command, air: Air, cuff: Cuff) -> None:
+async def answer(command: Command, air: Air, devices: Mapping[str, Device]) -> None:
     """Carry out one command and say how it ended."""
     try:
-        facts = await carry_out(command, air, cuff)
+        facts = await carry_out(command, air, devices)
     except (ValueError, TimeoutError) as error:
         refuse(CommandError(f"{command.do}: {error}", command.id))
     else:
         say(id=command.id, ok=True, **facts)
 
 
-async def carry_out(command: Command, air: Air, cuff: Cuff) -> dict[str, Any]:
+async def carry_out(command: Command, air: Air, devices: Mapping[str, Device]) -> dict[str, Any]:
     """What the answer tells beside ok. Raises ValueError or TimeoutError."""
-    match command.do, command.fact:
-        case "measure", given:
-            frame = cuff.build(given) if isinstance(given, Values) else given
-            cuff.keep(frame)
-            return {"frame": frame.hex()}
-        case "set-clock", at:
-            cuff.set_clock(at, by="home")
-        case "reset-clock", _:
-            cuff.reset_clock()
-        case "pair", _:
-            cuff.switch_on()
-        case "resend", count:
-            return {"count": cuff.resend(count)}
-        case "out-of-range", away:
-            air.carry_away(away=away)
-        case "wait-connected" | "wait-alone" | "wait-delivered" as wait, timeout_s:
-            awaited = {"wait-connected": cuff.visited, "wait-alone": cuff.alone}
-            await within(timeout_s, awaited.get(wait, cuff.idle))
-        case "memory", _:
-            return {"frames": [record.frame.hex() for record in cuff.memory]}
+    if command.do == "out-of-range":
+        air.carry_away(away=command.fact)
+        return {}
+    meant = choose(command.device, devices)
+    match command.do:
+        case "wait-connected":
+            await within(command.fact, *(device.visited for device in meant))
+        case "wait-alone":
+            await within(command.fact, *(device.alone for device in meant))
+        case "wait-delivered":
+            await within(command.fact, *(device.idle for device in meant))
+        case _ if len(meant) > 1:
+            raise ValueError(f"device: wanted one of {', '.join(devices)}")
+        case do:
+            return await meant[0].obey(do, command.fact)
     return {}
 
 
-async def within(timeout_s: int, event: asyncio.Event) -> None:
-    """Wait for the event. Raises TimeoutError."""
+def choose(name: str | None, devices: Mapping[str, Device]) -> list[Device]:
+    """The named device, or all of them. Raises ValueError."""
+    if name is None:
+        return list(devices.values())
+    if name not in devices:
+        raise ValueError(f"device: wanted one of {', '.join(devices)}")
+    return [devices[name]]
+
+
+async def within(timeout_s: int, *events: asyncio.Event) -> None:
+    """Wait for the events. Raises TimeoutError."""
     try:
         async with asyncio.timeout(timeout_s):
-            await event.wait()
+            for event in events:
+                await event.wait()
     except TimeoutError:
         raise TimeoutError(f"not within {timeout_s} s") from None
 

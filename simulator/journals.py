@@ -32,9 +32,10 @@ def read(path: Path) -> Iterator[Step]:
                 yield Step(**found)
 
 
-def ask_ledger(verified: dict[str, Any], days: dict[str, Any]) -> Iterator[Step]:
-    """What the office's `verify` and `days` say is stored, counted and held."""
+def ask_ledger(verified: dict[str, Any], *calendars: dict[str, Any]) -> Iterator[Step]:
+    """What the office's `verify`, and its `days` of each patient, say is stored, counted, held."""
     yield Step(OFFICE, "stored", verified["stored"], verified["reading_ids"])
-    for day in days["days"]:
-        yield Step(OFFICE, "counted", readings=day["reading_ids"], day=day["date"])
-    yield Step(OFFICE, "held", readings=[one["reading"] for one in days["held"]])
+    for found in calendars:
+        for day in found["days"]:
+            yield Step(OFFICE, "counted", readings=day["reading_ids"], day=day["date"])
+        yield Step(OFFICE, "held", readings=[one["reading"] for one in found["held"]])

@@ -97,8 +97,8 @@ class Home(Program):
         super().__init__(name, command, folder)
         self._asked = 0
 
-    async def open(self) -> str:
-        """Start it and return the HCI address on which the hub attaches to its radio."""
+    async def open(self) -> dict[str, Any]:
+        """Start it; what it says when it is ready: `hci`, where a hub attaches, and `devices`."""
         process = await self.start(stdin=PIPE, stdout=PIPE)
         if process.stdout is None:
             raise RuntimeError("the home has no standard output")
@@ -106,7 +106,7 @@ class Home(Program):
         if ready.get("event") != "ready":
             self.assert_alive()
             raise RuntimeError(f"the home did not come up: see {self.log}")
-        return str(ready["hci"])
+        return ready
 
     async def ask(self, do: str, **facts: Any) -> dict[str, Any]:
         """Send one command and return its answer. Raises RuntimeError where it was refused."""

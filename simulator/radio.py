@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from types import MappingProxyType
 from typing import Any, ClassVar
 
@@ -69,9 +69,9 @@ class VirtualRadio:
         """Wait for ever: a home that goes is noticed by its silence."""
         await asyncio.Event().wait()
 
-    def expect(self, _address: str, _passkey: int | None) -> AbstractContextManager[list[str]]:
-        """Whatever is asked to pair here pairs by Just Works."""
-        return nullcontext([])
+    def expect(self, address: str, passkey: int | None) -> AbstractContextManager[list[str]]:
+        """Whatever is asked to pair here pairs, with the passkey where there is one."""
+        return self._adapter.expect(address, passkey)
 
     async def let_go(self, _addresses: Iterable[str]) -> None:
         """Nothing: links break with the process that had them."""

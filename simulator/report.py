@@ -1,50 +1,47 @@
-"""The cuff's own log on one side, the ledger on the other."""
+"""The devices' own log on one side, the ledger on the other."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from pathlib import Path
-from typing import Any
-from zoneinfo import ZoneInfo
+from typing import Any, NamedTuple
 
-import cbor2
-
-from simulator import frames
-from simulator.history import Step, Verdict
-from simulator.script import Script
+from simulator.history import Verdict
+from simulator.measured import Measured
 
 
-@dataclass(frozen=True)
-class Measured:
-    """What the cuff says it measured, and on which days of the patient.
+class Days(NamedTuple):
+    """A patient's qualifying days, those that the devices' log implies, and how many differ."""
 
-    `names` are the reading_ids that follow from its frames; none for a cuff whose frames have no
-    time, as only the hub's sequence tells those apart.
-    """
+    counted: int
+    expected: int
+    wrong: int
 
-    count: int
-    failed: int
-    names: frozenset[str] | None
-    days: frozenset[date]
+    @property
+    def sentence(self) -> str:
+        """For a report."""
+        wrong = f", {self.wrong} DIFFER" if self.wrong else ""
+        return _tell_implied(self.counted, self.expected) + wrong
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a run."""
+    """What came of a run. `for_another` counts readings that count for who did not measure them.
+
+    `held` are kept and not counted, as their day is not known; `undated` says how many must be.
+    """
 
     measured: int
+    devices: Mapping[str, tuple[int, int]]
     stored: int
     lost: int
     counted_twice: int
+    for_another: int
+    held: int
+    undated: int
     gaps: int
-    qualifying_days: int
-    expected_days: int
-    wrong_days: int
+    days: Mapping[str, Days]
     failed_measurements: int
     repeats: int
     killed: list[str]
@@ -57,8 +54,9 @@ class Outcome:
 
     @property
     def is_good(self) -> bool:
-        """Nothing lost, nothing doubled, and just the days that the cuff's log implies."""
-        bad = self.lost + self.counted_twice + self.gaps + self.wrong_days + len(self.problems)
+        """Nothing lost, doubled or another's, and just the days that the devices' log implies."""
+        bad = self.lost + self.counted_twice + self.for_another + self.gaps + len(self.problems)
+        bad += sum(days.wrong for days in self.days.values()) + abs(self.held - self.undated)
         is_proven = self.completeness == "complete" and self.history.violation is None
         return bad == 0 and self.measured > 0 and is_proven
 
@@ -66,13 +64,24 @@ class Outcome:
         """For `--json`."""
         return {
             "measured": self.measured,
+            "devices": {
+                name: {"measured": made, "failed": failed}
+                for name, (made, failed) in self.devices.items()
+            },
             "stored": self.stored,
             "lost": self.lost,
             "counted_twice": self.counted_twice,
+            "counted_for_another": self.for_another,
+            "held": self.held,
             "gaps": self.gaps,
-            "qualifying_days": self.qualifying_days,
-            "expected_days": self.expected_days,
-            "wrong_days": self.wrong_days,
+            "patients": {
+                patient: {
+                    "qualifying_days": days.counted,
+                    "expected_days": days.expected,
+                    "wrong_days": days.wrong,
+                }
+                for patient, days in self.days.items()
+            },
             "failed_measurements": self.failed_measurements,
             "repeats": self.repeats,
             "kills": len(self.killed),
@@ -87,14 +96,22 @@ class Outcome:
 
     def table(self) -> str:
         """For a person."""
-        days = f"{self.qualifying_days} (the cuff's log implies {self.expected_days})"
         rows = [
-            ("measured by the cuff", f"{self.measured}, {self.failed_measurements} of them failed"),
+            ("measured", f"{self.measured}, {self.failed_measurements} of them failed"),
+            *((f"  {name}", _tell(*counts)) for name, counts in self.devices.items()),
             ("stored in the ledger", f"{self.stored}, {self.repeats} repeats recognised"),
             ("lost", self.lost),
             ("counted twice", self.counted_twice),
+            ("counted for another person", self.for_another),
+            (
+                "held, as their day is unknown",
+                f"{self.held} (the devices' log implies {self.undated})",
+            ),
             ("gaps in the sequence", self.gaps),
-            ("qualifying days", days),
+            *(
+                (f"qualifying days, {patient}", days.sentence)
+                for patient, days in self.days.items()
+            ),
             ("killed with -9", ", ".join(self.killed)),
             ("bytes on the wire per reading", self.wire_bytes_per_reading),
             ("bytes on flash per reading", self.flash_bytes_per_reading),
@@ -110,58 +127,41 @@ class Outcome:
         return "\n".join(lines)
 
 
-def tell_log(path: Path, script: Script) -> Iterator[Step]:
-    """The cuff's log as steps; each day is that of the script's clock, which is the truth."""
-    cuff, zone = script.cuff, ZoneInfo(script.zone)
-    identity = cbor2.dumps([cuff.maker, cuff.model, cuff.serial])
-    for event in map(json.loads, path.read_text().splitlines()):
-        if event["event"] in ("measured", "confirmed", "dropped"):
-            frame = bytes.fromhex(event["frame"])
-            is_named = frames.device_time(frame) is not None
-            name = hashlib.sha256(identity + frame).digest()[:16].hex()
-            at = datetime.fromtimestamp(event["utc_ms"] / 1000, UTC).astimezone(zone)
-            day = None if frames.is_failed(frame) else at.date().isoformat()
-            yield Step("cuff", event["event"], readings=[name] if is_named else (), day=day)
-
-
-def read_log(path: Path, script: Script) -> Measured:
-    """Read what the cuff says it measured."""
-    made = [step for step in tell_log(path, script) if step.did == "measured"]
-    names = frozenset(name for step in made for name in step.readings)
-    is_named = all(step.readings for step in made)
-    return Measured(
-        count=len(names) if is_named else len(made),
-        failed=sum(step.day is None for step in made),
-        names=names if is_named else None,
-        days=frozenset(date.fromisoformat(step.day) for step in made if step.day),
-    )
-
-
 def compare(
     measured: Measured,
     verified: dict[str, Any],
-    days: dict[str, Any],
+    calendars: Mapping[str, dict[str, Any]],
     hub: dict[str, Any],
     **costs: Any,
 ) -> Outcome:
-    """Hold the ledger's `verify`, `days` and `hubs` against what the cuff measured."""
+    """Hold the ledger's `verify`, `days` and `hubs` against what the devices measured."""
     stored = frozenset(verified["reading_ids"])
     names = measured.names
-    missing = len(names - stored) if names is not None else max(0, measured.count - len(stored))
-    invented = len(stored - names) if names is not None else max(0, len(stored) - measured.count)
-    in_days = Counter(name for day in days["days"] for name in day["reading_ids"])
-    repeated = sum(times - 1 for times in in_days.values()) + verified["doubles"]
-    counted = {date.fromisoformat(day["date"]) for day in days["days"] if day["counted"]}
+    nameless = len(stored - names) - (measured.count - len(names))
+    counted = [
+        (patient, day["date"], name)
+        for patient, found in calendars.items()
+        for day in found["days"]
+        for name in day["reading_ids"]
+    ]
+    times = Counter(name for _, _, name in counted)
+    owners = {one.name: one.patient for one in measured.made}
+    repeated = sum(count - 1 for count in times.values()) + verified["doubles"]
     per_reading = max(1, len(stored))
     return Outcome(
         measured=measured.count,
+        devices=measured.devices,
         stored=len(stored),
-        lost=missing,
-        counted_twice=repeated + invented,
+        lost=len(names - stored) + max(0, -nameless),
+        counted_twice=repeated + max(0, nameless),
+        for_another=sum(owners.get(name, patient) != patient for patient, _, name in counted),
+        held=len({one["reading"] for found in calendars.values() for one in found["held"]}),
+        undated=measured.undated,
         gaps=len(verified["gaps"]),
-        qualifying_days=days["qualifying_days"],
-        expected_days=len(measured.days),
-        wrong_days=len(counted ^ measured.days),
+        days={
+            patient: _compare_days(found, measured.days(patient))
+            for patient, found in calendars.items()
+        },
         failed_measurements=measured.failed,
         repeats=verified["sightings"] - len(stored),
         killed=costs["killed"],
@@ -172,3 +172,16 @@ def compare(
         wire_bytes_per_reading=costs["wire_bytes"] // per_reading,
         flash_bytes_per_reading=costs["flash_bytes"] // per_reading,
     )
+
+
+def _compare_days(found: dict[str, Any], expected: frozenset[str]) -> Days:
+    counted = {day["date"] for day in found["days"] if day["counted"]}
+    return Days(found["qualifying_days"], len(expected), len(counted ^ expected))
+
+
+def _tell(made: int, failed: int) -> str:
+    return f"{made}, {failed} failed" if failed else str(made)
+
+
+def _tell_implied(found: int, implied: int) -> str:
+    return f"{found} (the devices' log implies {implied})"

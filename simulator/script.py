@@ -12,46 +12,62 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-MONTH = Path(__file__).parent / "scripts" / "month.toml"
+SCRIPTS = Path(__file__).parent / "scripts"
+MONTH = SCRIPTS / "month.toml"
+CUFF = SCRIPTS / "cuff.toml"
 
 
-class Cuff(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The cuff of the script: what its device information says, and how its clock drifts."""
+class Device(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A device of the home, and who measures with it: one `patient`, or `users` from slot 1 on."""
 
-    maker: str
-    model: str
+    name: str
+    kind: str
     serial: str
     drift_ppm: int = 0
-    kind: Literal["ua-651ble", "clockless"] = "ua-651ble"
+    patient: str = ""
+    users: list[str] = []
+
+    @property
+    def slots(self) -> list[tuple[int | None, str]]:
+        """Each user slot with its patient; no slot stands for all."""
+        return list(enumerate(self.users, 1)) or [(None, self.patient)]
+
+    def patient_of(self, user: int | None) -> str:
+        """Whose a measurement of this user is. Raises ValueError for a user that it has not."""
+        patients = {slot: patient for slot, patient in self.slots if slot in {None, user}}
+        if not patients:
+            raise ValueError(f"{self.name} has no user {user}")
+        return patients.popitem()[1]
 
 
 class Measure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A habit: measured at this wall time on these days. `failed` gives a record of NaNs.
+    """A habit: measured at this wall time on these days. `failed` gives a failed measurement.
 
-    Values stray by up to `spread`; without one every day gives the same.
+    Values stray by up to `spread`; without one every day gives the same. `facts` stray never: who
+    it was, or after which meal. Without a device it is the first one.
     """
 
     at: str
     days: list[int]
-    systolic: int = 0
-    diastolic: int = 0
-    mean: int = 0
-    pulse: int = 0
+    device: str = ""
+    facts: dict[str, int] = {}
+    values: dict[str, int] = {}
     spread: int = 0
     failed: bool = False
 
 
 class Captured(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A captured frame, measured after the cuff's clock was set to `clock`."""
+    """A captured frame, measured after the device's clock was set to `clock`."""
 
     at: str
     day: int
     clock: datetime
     frame: str
+    device: str = ""
 
 
 class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What goes wrong, and when."""
+    """What goes wrong, and when; `values` are measured while a hub is killed."""
 
     do: Literal[
         "broker-stops",
@@ -60,10 +76,14 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         "kill-backend",
         "kill-broker",
         "send-history-again",
+        "clear-memory",
+        "change-battery",
     ]
     day: int
     at: str
     count: int = 0
+    device: str = ""
+    values: dict[str, int] = {}
 
 
 class Event(msgspec.Struct, frozen=True):
@@ -75,14 +95,14 @@ class Event(msgspec.Struct, frozen=True):
 
 
 class Script(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A month of one patient."""
+    """A month of a home."""
 
     title: str
     zone: str
     starts: date
     days: int
     seed: int
-    cuff: Cuff
+    devices: list[Device]
     measure: list[Measure] = []
     captured: list[Captured] = []
     fault: list[Fault] = []
@@ -91,6 +111,19 @@ class Script(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def ends(self) -> date:
         """The last local day."""
         return self.starts + timedelta(days=self.days - 1)
+
+    @property
+    def patients(self) -> list[str]:
+        """Who lives there, as the devices name them."""
+        named = [patient for device in self.devices for _, patient in device.slots]
+        return list(dict.fromkeys(named))
+
+    def device(self, name: str) -> Device:
+        """The device of this name; without one the first. Raises ValueError."""
+        for device in self.devices:
+            if name in {device.name, ""}:
+                return device
+        raise ValueError(f"the script has no device {name!r}")
 
     def instant(self, day: int, at: str) -> datetime:
         """The aware instant of a wall time, on day 1 or later."""
@@ -105,10 +138,10 @@ class Script(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         for habit in self.measure:
             for day in habit.days:
                 values = {
-                    name: getattr(habit, name) + dice.randint(-habit.spread, habit.spread)
-                    for name in ("systolic", "diastolic", "mean", "pulse")
+                    name: value + dice.randint(-habit.spread, habit.spread)
+                    for name, value in habit.values.items()
                 }
-                events.append(Event(self.instant(day, habit.at), habit, values))
+                events.append(Event(self.instant(day, habit.at), habit, values | habit.facts))
         return iter(
             sorted(events, key=lambda e: (e.when.astimezone(UTC), not isinstance(e.what, Fault)))
         )

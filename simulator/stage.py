@@ -11,7 +11,7 @@ import shutil
 import socket
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime
 from pathlib import Path
@@ -19,13 +19,12 @@ from typing import Any, Self
 
 from simulator import history, journals
 from simulator.clock import ScriptClock
+from simulator.kinds import KINDS, Wanted, bonds, identity
 from simulator.processes import Home, Program, program, run
 from simulator.proxy import CountingProxy
-from simulator.script import Script
+from simulator.script import Device, Script
 
-PATIENT = "patient-1"
 HUB = "hub-1"
-ADDRESS = "F0:5E:CD:00:04:12"
 CONFIG = Path(__file__).parent.parent / "config"
 DELIVERY_TIMEOUT_S = 30
 START_TIMEOUT_S = 30
@@ -49,14 +48,14 @@ options = {{ hci = "{hci}", keystore = "{folder}/hub/bonds.json" }}
 [clock]
 source = "script"
 options = {{ file = "{folder}/clock" }}
+"""
+DEVICE_TOML = """\
 [[devices]]
-name = "cuff"
-driver = "sig-blood-pressure"
-address = "{address}"
+name = "{name}"
+driver = "{driver}"
 maker = "{maker}"
 model = "{model}"
 serial = "{serial}"
-bond = true
 """
 BACKEND_TOML = """\
 [ledger]
@@ -84,15 +83,18 @@ class Stage:
         self.folder = folder
         self.clock = ScriptClock.create(folder / "clock")
         self.clock.jump_to(_nanoseconds(script.instant(1, "07:00")))
-        self.log = folder / "cuff.jsonl"
+        self.log = folder / "devices.jsonl"
         self.journal = folder / "journal.jsonl"
-        cuff = script.cuff
+        wanted = [
+            Wanted(device.name, device.kind, serial=device.serial, ppm=device.drift_ppm).text()
+            for device in script.devices
+        ]
         self.home = Home(
             "home",
             [
-                *(sys.executable, "-m", "simulator", "home", "--cuff", cuff.kind),
+                *(sys.executable, "-m", "simulator", "home"),
                 *("--clock", str(folder / "clock"), "--log", str(self.log)),
-                *("--serial", cuff.serial, "--address", ADDRESS, "--ppm", str(cuff.drift_ppm)),
+                *(word for text in wanted for word in ("--device", text)),
             ],
             folder,
         )
@@ -126,19 +128,17 @@ class Stage:
         (self.folder / "backend.toml").write_text(
             BACKEND_TOML.format(folder=self.folder, port=self.broker_port)
         )
-        cuff = self.script.cuff
-        facts = {
-            "hub": HUB,
-            "folder": self.folder,
-            "zone": self.script.zone,
-            "port": self.proxy.port,
-            "hci": await self.home.open(),
-            "address": ADDRESS,
-            "maker": cuff.maker,
-            "model": cuff.model,
-            "serial": cuff.serial,
-        }
-        (self.folder / "gateway.toml").write_text(GATEWAY_TOML.format(**facts))
+        ready = await self.home.open()
+        settings = GATEWAY_TOML.format(
+            hub=HUB,
+            folder=self.folder,
+            zone=self.script.zone,
+            port=self.proxy.port,
+            hci=ready["hci"],
+        )
+        for device in self.script.devices:
+            settings += describe(device, ready["devices"][device.name])
+        (self.folder / "gateway.toml").write_text(settings)
         (self.folder / "hub").mkdir()
         await self._enroll()
         for part in (self.broker, self.backend, self.hub):
@@ -146,12 +146,12 @@ class Stage:
         await self._open_setup()
 
     async def measure(self, **what: object) -> None:
-        """The patient measures; the cuff advertises until the hub has fetched the record."""
+        """Somebody measures; the device advertises until the hub has fetched the record."""
         await self.home.ask("measure", **what)
         await self.delivered()
 
     async def delivered(self) -> None:
-        """Wait until the cuff's memory is empty. Raises RuntimeError naming who fell over."""
+        """Wait until no device has anything left. Raises RuntimeError naming who fell over."""
         try:
             await self.home.ask("wait-delivered", timeout_s=DELIVERY_TIMEOUT_S)
         except RuntimeError:
@@ -181,27 +181,29 @@ class Stage:
         answer: dict[str, Any] = json.loads(await run(*asked, good=(0, 1)))
         return answer
 
-    async def show_days(self, month: str) -> str:
-        """The patient's calendar of one month, for a person."""
-        return await run(*self._office("days", PATIENT, "--month", month))
+    async def show_days(self, patient: str) -> str:
+        """The patient's calendar, for a person."""
+        return await run(*self._office("days", patient))
 
     async def _enroll(self) -> None:
         vitalpost, hub = program("vitalpost"), self._hub_settings()
         request, answer = self._path("request.json"), self._path("answer.json")
         asked = await run(vitalpost, "provision", "request", *hub)
         Path(request).write_text(asked)  # noqa: ASYNC240  nothing else runs yet
-        cuff = self.script.cuff
-        enrol = self._office(
-            *("enroll", request, "--patient", PATIENT, "--zone", self.script.zone),
-            *("--device", f"{cuff.maker}/{cuff.model}/{cuff.serial}"),
-            *("--from", self.script.starts.isoformat()),
-        )
-        answered = await run(*enrol)
+        for device in self.script.devices:
+            for slot, patient in device.slots:
+                enrol = self._office(
+                    *("enroll", request, "--patient", patient, "--zone", self.script.zone),
+                    *("--device", "/".join(identity(device.kind, device.serial))),
+                    *("--from", self.script.starts.isoformat()),
+                    *(() if slot is None else ("--slot", str(slot))),
+                )
+                answered = await run(*enrol)
         Path(answer).write_text(answered)  # noqa: ASYNC240  nothing else runs yet
         await run(vitalpost, "provision", "install", answer, *hub)
 
     async def _open_setup(self) -> None:
-        """As a technician does: only then is the cuff paired. The hub is still starting."""
+        """As a technician does: only then are the devices paired. The hub is still starting."""
         deadline = time.monotonic() + START_TIMEOUT_S
         while True:
             try:
@@ -222,6 +224,16 @@ class Stage:
 
     def _path(self, name: str) -> str:
         return str(self.folder / name)
+
+
+def describe(device: Device, where: Mapping[str, str]) -> str:
+    """The device in the hub's settings."""
+    maker, model, serial = identity(device.kind, device.serial)
+    said = DEVICE_TOML.format(
+        name=device.name, driver=KINDS[device.kind].driver, maker=maker, model=model, serial=serial
+    )
+    said += "".join(f'{key} = "{value}"\n' for key, value in where.items())
+    return said + ("bond = true\n" if bonds(device.kind) else "")
 
 
 def write_broker_files(folder: Path, keys: Path, port: int) -> None:

@@ -28,7 +28,7 @@ from gateway.setup import SetupWindow
 from gateway.status import Parts
 from simulator.air import Air
 from simulator.clock import ScriptClock
-from simulator.cuff import Cuff
+from simulator.devices.cuff import Cuff
 from simulator.frames import Values
 from simulator.radio import VirtualRadio
 from tests.fakes.control_desk import ControlDesk

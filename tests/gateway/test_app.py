@@ -12,7 +12,7 @@ import pytest
 
 from simulator.air import Air
 from simulator.clock import ScriptClock
-from simulator.cuff import Cuff
+from simulator.devices.cuff import Cuff
 from simulator.frames import Values
 from simulator.oximeter import Oximeter
 from tests.fakes.hub_folder import HubFolder

@@ -17,7 +17,7 @@ from gateway.sessions import Sessions
 from gateway.setup import SetupWindow
 from simulator.air import Air
 from simulator.clock import ScriptClock
-from simulator.cuff import Cuff
+from simulator.devices.cuff import Cuff
 from simulator.frames import Values
 from simulator.radio import VirtualRadio
 from tests.fakes.hub_storage import HubStorage

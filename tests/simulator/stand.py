@@ -5,7 +5,7 @@ from bleak import BleakClient, BleakScanner
 
 from simulator.air import Air
 from simulator.clock import ScriptClock
-from simulator.cuff import Cuff
+from simulator.devices.cuff import Cuff
 from simulator.frames import pack_time
 from simulator.radio import VirtualRadio
 

@@ -6,14 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulator.commands import FACTS, TAKES, CommandError, parse
-from simulator.frames import FAILED, Values
+from simulator.frames import Values
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
 )
 near_commands = st.dictionaries(
-    st.sampled_from(["id", "do", *FACTS]),
+    st.sampled_from(["id", "do", "device", *FACTS]),
     json_values
     | st.sampled_from([*TAKES, "167d", "2026-03-08T12:00:00"])
     | st.fixed_dictionaries(dict.fromkeys(Values._fields, st.integers(-1, 3000))),
@@ -32,9 +32,9 @@ def test_a_line_is_a_command_or_one_error(line):
     [
         (
             b'{"do": "measure", "values": {"systolic": 1, "diastolic": 2, "mean": 3, "pulse": 4}}',
-            Values(1, 2, 3, 4),
+            {"systolic": 1, "diastolic": 2, "mean": 3, "pulse": 4},
         ),
-        (b'{"do": "measure", "failed": true}', FAILED),
+        (b'{"do": "measure", "failed": true}', None),
         (b'{"do": "measure", "frame": "167D"}', b"\x16\x7d"),
         (b'{"do": "resend", "count": 12, "id": 7}', 12),
         (b'{"do": "stop"}', None),
@@ -42,6 +42,7 @@ def test_a_line_is_a_command_or_one_error(line):
 )
 def test_a_command_carries_its_fact(line, fact):
     assert parse(line).fact == fact
+    assert parse(line.replace(b"{", b'{"device": "cuff", ', 1)).device == "cuff"
 
 
 @pytest.mark.parametrize(
@@ -51,6 +52,8 @@ def test_a_command_carries_its_fact(line, fact):
         (b'{"do": "measure", "failed": true, "frame": "16"}', "values or failed or frame"),
         (b'{"do": "set-clock", "device_time": "2026-03-08T12:00:00Z"}', "no zone"),
         (b'{"do": "pair", "value": true}', "pair: wanted nothing"),
+        (b'{"do": "measure", "values": {"systolic": -1}}', "measure.values: wanted 0 to"),
+        (b'{"do": "pair", "device": 1}', "device: wanted a name"),
         (b'{"do": "fly"}', "wait-delivered"),
     ],
 )

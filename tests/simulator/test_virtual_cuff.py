@@ -4,8 +4,10 @@ from datetime import datetime, timedelta
 import pytest
 from bleak.exc import BleakGATTProtocolError
 
-from simulator.cuff import DEFAULT_DATE, MEMORY_SIZE, ClocklessCuff
+from simulator.devices.cuff import ClocklessCuff
+from simulator.forgetting import MEMORY_SIZE
 from simulator.frames import FAILED, Values, build_timed, device_time
+from simulator.peripheral import DEFAULT_DATE
 from tests.simulator.stand import DEADLINE_S
 
 NOON = datetime.fromisoformat("2026-03-08T12:00")

@@ -119,3 +119,40 @@ async def test_what_cannot_be_delivered_is_said_to_the_conductor_who_waits(home)
     assert (late["ok"], late["error"]) == (False, "wait-delivered: not within 0 s")
     assert await home.ask({"id": 2, "do": "stop"}) == {"id": 2, "ok": True}
     assert await asyncio.wait_for(home.process.wait(), DEADLINE_S) == 0
+
+
+async def test_a_home_with_several_devices_is_told_which_one_is_meant(tmp_path):
+    files = ("--clock", str(tmp_path / "clock"), "--log", str(tmp_path / "log.jsonl"))
+    wanted = ("--device", "scale=scale serial=S-1", "--device", "pills=dispenser")
+    async with process("-m", "simulator", "home", *files, *wanted) as started:
+        home = Home(started)
+        devices = (await home.hear())["devices"]
+        assert devices["scale"].keys() == {"address"}
+        assert devices["pills"] == {"port": str(tmp_path / "pills.tty")}
+        weigh = {"do": "measure", "values": {"weight_g": 80_000, "user": 1}}
+        for device, fault in (
+            (None, "wanted one of"),
+            ("cuff", "wanted one of"),
+            ("pills", "kind"),
+        ):
+            refused = await home.ask({"device": device, **weigh})
+            assert not refused["ok"]
+            assert fault in refused["error"]
+        assert (await home.ask({"device": "scale", **weigh}))["ok"]
+        assert (await home.ask({"do": "wait-alone", "timeout_s": 1}))["ok"]
+        waiting = await home.ask({"do": "wait-delivered", "device": "scale", "timeout_s": 0})
+        assert not waiting["ok"]
+        assert (await home.ask({"do": "plug", "device": "pills", "value": False}))["ok"]
+        assert not (tmp_path / "pills.tty").is_symlink()
+    [line] = (tmp_path / "log.jsonl").read_text().splitlines()
+    assert (json.loads(line)["device"], json.loads(line)["user"]) == ("scale", 1)
+
+
+@pytest.mark.parametrize(
+    "wanted", ["", "cuff", "cuff=toaster", "cuff=scale colour=red", "cuff=scale ppm=x", "'"]
+)
+async def test_a_device_that_cannot_be_made_is_refused_by_the_command_line(tmp_path, wanted):
+    files = ("--clock", str(tmp_path / "clock"), "--log", str(tmp_path / "log"))
+    async with process("-m", "simulator", "home", *files, "--device", wanted) as started:
+        await asyncio.wait_for(started.wait(), DEADLINE_S)
+    assert started.returncode == 2

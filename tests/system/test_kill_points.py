@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from simulator import report, script
+from simulator import script
 from simulator.demo import Demo
+from simulator.measured import read_log
 from simulator.stage import Stage
 
 STEPS = (
@@ -30,7 +31,7 @@ MORTAL_HUB = Path(__file__).parent.parent / "fakes" / "mortal_hub.py"
 
 @pytest.fixture
 async def stage(tmp_path):
-    month = script.load(script.MONTH)
+    month = script.load(script.CUFF)
     async with Stage(month, tmp_path) as stage:
         stage.at(month.instant(1, "07:00"))
         await stage.install()
@@ -57,7 +58,7 @@ async def test_a_hub_killed_between_any_two_steps_loses_nothing_and_doubles_noth
     await _arrived(stage)
     demo = Demo(stage.script, stage, print)
     await demo._end_in_order()
-    outcome = await demo._compare(report.read_log(stage.log, stage.script), 0)
+    outcome = await demo._compare(read_log(stage.log, stage.script), 0)
     assert outcome.is_good, outcome.table()
     assert outcome.measured >= 1 + len(STEPS)
 
@@ -70,7 +71,7 @@ async def _measure(stage, hour):
 
 
 async def _arrived(stage):
-    expected = report.read_log(stage.log, stage.script).count
+    expected = read_log(stage.log, stage.script).count
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         hubs = await stage.ask_office("hubs")

@@ -1,13 +1,12 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from simulator import script
 
-SCRIPTS = Path(script.MONTH).parent
+SCRIPTS = script.SCRIPTS
 
 
 def play(name):
@@ -17,11 +16,24 @@ def play(name):
     return json.loads(done.stdout)
 
 
-def test_a_month_with_faults_loses_nothing_and_counts_just_the_days_of_the_cuffs_log():
+def test_a_month_of_five_devices_and_two_people_counts_for_each_what_the_devices_log_implies():
     outcome = play("month.toml")
+    assert outcome["measured"] == outcome["stored"] == 121
+    assert (outcome["lost"], outcome["counted_twice"], outcome["counted_for_another"]) == (0, 0, 0)
+    days = {name: found["qualifying_days"] for name, found in outcome["patients"].items()}
+    assert days == {"patient-1": 27, "patient-2": 18}
+    made = {name: found["measured"] for name, found in outcome["devices"].items()}
+    assert made == {"cuff": 56, "scale": 8, "meter": 28, "oximeter": 11, "dispenser": 18}
+    assert outcome["held"] == 1  # of an oximeter whose clock nobody had set
+    assert (outcome["failed_measurements"], outcome["kills"]) == (2, 3)
+    assert outcome["completeness"] == "complete"
+
+
+def test_a_month_with_faults_loses_nothing_and_counts_just_the_days_of_the_cuffs_log():
+    outcome = play("cuff.toml")
     assert outcome["measured"] == outcome["stored"] == 53
     assert (outcome["lost"], outcome["counted_twice"], outcome["gaps"]) == (0, 0, 0)
-    assert outcome["qualifying_days"] == 27
+    assert outcome["patients"]["patient-1"]["qualifying_days"] == 27
     assert outcome["failed_measurements"] == 4
     assert outcome["kills"] == 3
     assert outcome["completeness"] == "complete"
@@ -30,7 +42,8 @@ def test_a_month_with_faults_loses_nothing_and_counts_just_the_days_of_the_cuffs
 
 def test_identical_frames_of_a_clockless_cuff_on_17_mornings_are_17_days():
     outcome = play("clockless.toml")
-    assert outcome["measured"] == outcome["stored"] == outcome["qualifying_days"] == 17
+    assert outcome["measured"] == outcome["stored"] == 17
+    assert outcome["patients"]["patient-1"]["qualifying_days"] == 17
 
 
 @pytest.mark.parametrize(

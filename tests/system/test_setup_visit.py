@@ -19,7 +19,7 @@ from gateway.provision import install_answer, make_request
 from gateway.settings import ControlSettings
 from simulator.air import Air
 from simulator.clock import ScriptClock
-from simulator.cuff import Cuff
+from simulator.devices.cuff import Cuff
 from simulator.frames import Values
 from tests.fakes.broker import MosquittoBroker
 
