@@ -24,10 +24,14 @@ class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Ledger(Table, frozen=True):
-    """[ledger]; `journal` is a file to which `run` and `relay` append each step."""
+    """[ledger]; `journal` is a file to which `run` and `relay` append each step.
+
+    `logs` is the folder of facts.log and access.log, if not the ledger's own.
+    """
 
     path: Text
     journal: Text | None = None
+    logs: Text | None = None
 
 
 class Keys(Table, frozen=True):
@@ -65,6 +69,10 @@ class Settings(msgspec.Struct, frozen=True):
     keys: Keys
     broker: Broker
     clock: Clock
+
+    def log_file(self, name: str) -> Path:
+        """Return the path of a log that is kept outside the database."""
+        return Path(self.ledger.logs or Path(self.ledger.path).parent) / name
 
     def key_file(self, name: str) -> Path:
         """Return the path of a file in the keys folder."""

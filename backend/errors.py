@@ -17,6 +17,11 @@ What is refused of a hub's messages is no error: it is an incident, counted in t
     ├── SinkRefused         nothing may be relayed there   -> exit 2
     ├── SinkFailed          a relay's sink did not acknowledge
     ├── BrokerRefused       the broker does not let the backend subscribe
+    ├── OutputRefused       a file that was asked for cannot be written there
+    ├── SealedFileRefused   a sealed file is not whole, not ours, or for another key
+    ├── BackupUnsound       a copy of the ledger is not what it should be
+    ├── RestoreRefused      a ledger is there already
+    ├── HoldRefused         a legal hold that holds already, or that there is not
     ├── CaseFault           at a path of a file of cases something else was found than wanted
     ├── PolicyRefused       no such switch, or no such value   -> exit 2
     ├── EvidenceRefused     what a package would hold does not bear its verdict out
@@ -209,6 +214,60 @@ class BrokerRefused(BackendError):
         super().__init__(f"{what}: refused with reason code 0x{reason_code:02x}")
         self.what = what
         self.reason_code = reason_code
+
+
+class OutputRefused(BackendError):
+    """Nothing can be written at `path`: what is there is never overwritten."""
+
+    hint = "Name a file that does not exist yet, in a folder that is yours."
+
+    def __init__(self, path: Path, what: str) -> None:
+        super().__init__(f"{path}: {what}")
+        self.path = path
+        self.what = what
+
+
+class SealedFileRefused(BackendError):
+    """The sealed file at `path` does not open, in whole or in part; nothing was written."""
+
+    hint = "Nothing was written: use the recipient's own private key, and fetch the file again."
+
+    def __init__(self, path: Path, what: str) -> None:
+        super().__init__(f"{path}: {what}")
+        self.path = path
+        self.what = what
+
+
+class BackupUnsound(BackendError):
+    """The copy of a ledger at `path` is not what it should be; it was not put in any place."""
+
+    hint = "Take another copy; the ledger is as it was."
+
+    def __init__(self, path: Path, what: str) -> None:
+        super().__init__(f"{path}: {what}")
+        self.path = path
+        self.what = what
+
+
+class RestoreRefused(BackendError):
+    """There is a file at `path`, and a restore overwrites nothing."""
+
+    hint = "Stop every process that uses the ledger, and move it away with its -wal and -shm files."
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"{path}: exists already")
+        self.path = path
+
+
+class HoldRefused(BackendError):
+    """The legal hold of `patient` is as asked for already."""
+
+    hint = "`vitalpost-backend retention` lists the holds."
+
+    def __init__(self, patient: str, what: str) -> None:
+        super().__init__(f"patient {patient!r} {what}")
+        self.patient = patient
+        self.what = what
 
 
 class CaseFault(BackendError):

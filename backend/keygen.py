@@ -40,6 +40,11 @@ def make_keys(folder: Path, broker: str | None, suites: Sequence[int] = (X_WING,
     return _write_new(folder, files)
 
 
+def make_recipient(folder: Path, suite: int = X_WING) -> list[Path]:
+    """Make a key pair to which exports can be sealed. Raises KeyExists or KeyUnusable."""
+    return _write_new(folder, _make_hpke("recipient", suite))
+
+
 def add_key(folder: Path, kind: str, broker: str | None = None, suite: int = X_WING) -> list[Path]:
     """Make one more key of a kind (hpke, receipt, backend, broker or ca); those of before stay.
 

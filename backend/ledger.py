@@ -295,6 +295,57 @@ sink = Table(
     sqlite_with_rowid=False,
 )
 
+# Who read what of whom; each row's chain is over the one before and itself. NULL: everybody.
+access = Table(
+    "access",
+    metadata,
+    Column("n", Integer, primary_key=True, autoincrement=False),
+    _ms("at_ms"),
+    Column("user", Text, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("command", Text, nullable=False),
+    Column("patient", Text),  # as asked for: who asks in vain is noted as well
+    Column("what", Text, nullable=False),
+    Column("purpose", Text, nullable=False),
+    Column("chain", LargeBinary, nullable=False),
+)
+Index("access_of_patient", access.c.patient)
+
+# That a patient's data must not be deleted, or may be again: the row with the greatest id holds.
+legal_hold = Table(
+    "legal_hold",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _to("patient.id", index=True),
+    Column("is_held", Boolean, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("because", Text, nullable=False),
+    _ms("entered_ms"),
+    Column("digest", LargeBinary, nullable=False, unique=True),
+)
+
+# Facts that facts.log tells of and the ledger did not have; empty patient: nobody knows whose.
+missing_fact = Table(
+    "missing_fact",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("patient", Text, nullable=False, index=True),
+    Column("kind", Text, nullable=False),
+    Column("by", Text, nullable=False),
+    _ms("noted_ms"),
+    _ms("found_ms"),
+)
+
+# A named person answers for going on without it.
+missing_accepted = Table(
+    "missing_accepted",
+    metadata,
+    Column("digest", ForeignKey("missing_fact.digest"), primary_key=True),
+    Column("by", Text, nullable=False),
+    Column("because", Text, nullable=False),
+    _ms("at_ms"),
+)
+
 # Records of kids whose key record has not come: bounded, not receipted, asked for.
 parked = Table(
     "parked",
@@ -416,11 +467,12 @@ class Ledger:
                     connection.execute(insert(version).values(format=FORMAT))
         with self.reading() as connection:
             found = connection.scalars(select(version.c.format)).all()
+            lacking = metadata.tables.keys() - set(inspect(connection).get_table_names())
         if len(found) != 1 or not isinstance(found[0], int):
             raise LedgerUnusable(path, "it does not say its format: it is damaged, or another's")
         if found[0] > FORMAT:
             raise LedgerNewer(path, found[0], FORMAT)
-        if create:
+        if lacking:
             with self.writing() as connection:
                 metadata.create_all(connection)  # the tables that an older ledger has not got
 

@@ -11,9 +11,11 @@ from pathlib import Path
 from backend.clock import load_clock
 from backend.config import Broker, Settings
 from backend.errors import ConfigError, ConfigErrors
+from backend.facts_log import LOG, FactsLog
 from backend.intake import Intake
 from backend.keys import load_opening_keys
 from backend.ledger import Ledger
+from backend.missing import look_for_missing
 from backend.receive import Receiver, tls_context
 from backend.relay import Relay
 from backend.relay_pages import Pages
@@ -35,21 +37,24 @@ class Worker:
         folder = Path(settings.keys.dir)
         self._broker = settings.broker
         self._path = Path(settings.ledger.path)
+        self._facts_log = FactsLog(settings.log_file(LOG))
         self._keys, self._renewal = load_opening_keys(folder), Renewal(folder)
         clock = load_clock(settings.clock)
-        self._now_ms = lambda: clock.utc_ns() // 1_000_000
+        self._now_ms: Callable[[], int] = lambda: clock.utc_ns() // 1_000_000
         self._journal = journal or _open_journal(settings, self._now_ms)
         self._context = tls_context(settings)
 
     def run(self) -> None:
         """Receive until SIGTERM."""
         with closing(Ledger(self._path, create=True)) as ledger:
+            look_for_missing(ledger, self._facts_log, self._now_ms())
             self._receive(self._store(ledger))
 
     def relay(self, open_sink: OpenSink, since: int | None = None) -> None:
         """Receive until SIGTERM, and hand on what came."""
         sink = open_sink(self._broker, self._context)
         with closing(Ledger(self._path, create=True)) as ledger:
+            look_for_missing(ledger, self._facts_log, self._now_ms())
             storing = self._store(ledger)
             pages = Pages(self._keys)
             self._receive(Relay(storing, ledger, pages, sink, self._journal, since=since))

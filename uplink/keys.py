@@ -174,9 +174,16 @@ class OpeningKey:
             raise SealError("the data key is sealed to another key", record.backend_key)
         info = hpke_info(record.hub, record.kid)
         try:
-            return _SUITES[record.suite].decrypt(record.enc, self._key, info)
-        except InvalidTag as error:
+            return self.open(record.enc, info)
+        except SealError as error:
             raise SealError("the key record does not open", record.kid) from error
+
+    def open(self, sealed: bytes, info: bytes) -> bytes:
+        """What `SealingKey.seal` was given. Raises SealError."""
+        try:
+            return _SUITES[self._public.suite].decrypt(sealed, self._key, info)
+        except InvalidTag as error:
+            raise SealError("what was sealed does not open", self._public.id) from error
 
     def __repr__(self) -> str:
         return f"OpeningKey(0x{self._public.suite:04x}, {self._public.id.hex()})"

@@ -22,6 +22,13 @@ COMMANDS = {
     "days": "show a patient's calendar of qualifying days",
     "assess": "judge a file of billing cases: which codes, and why not the others",
     "verify": "open and decode everything in the ledger again",
+    "access": "list who read a patient's data",
+    "missing": "list the facts that were typed and are not in the ledger",
+    "hold": "keep a patient's data however old, or no longer",
+    "retention": "list what is older than it must be kept",
+    "backup": "copy the ledger while it is in use",
+    "restore": "put a copy in the place of a ledger that was lost",
+    "unseal": "open a file that was sealed to a recipient's key",
     "version": "print the version",
 }
 

@@ -9,6 +9,7 @@ from collections import Counter
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+from backend.cli.reader import add_reader, note
 from backend.config import load
 from backend.days import Calendar, Day, Held, load_calendar
 from backend.ledger import Ledger
@@ -23,11 +24,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare `PATIENT [--month YYYY-MM]`."""
     parser.add_argument("patient", metavar="PATIENT")
     parser.add_argument("--month", metavar="YYYY-MM", type=_parse_month)
+    add_reader(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the calendar."""
-    with Ledger(Path(load(args.settings).ledger.path)).reading() as connection:
+    settings = load(args.settings)
+    ledger = Ledger(Path(settings.ledger.path))
+    note(args, settings, ledger, args.patient, "days")
+    with ledger.reading() as connection:
         found = load_calendar(connection, args.patient, args.month)
     print(json.dumps(_as_json(found)) if args.json else "\n".join(_draw(found)))
     return 0

@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from backend.keygen import add_key, make_keys
+from backend.keygen import add_key, make_keys, make_recipient
 from uplink.keys import X25519, X_WING
 
 SUITES = {"x-wing": [X_WING], "x25519": [X25519], "both": [X_WING, X25519]}
@@ -25,7 +25,7 @@ NEXT_STEPS = {
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare `DIR [--broker NAME] [--suite SUITE] [--add KIND]`."""
+    """Declare `DIR [--broker NAME] [--suite SUITE] [--add KIND | --recipient]`."""
     parser.add_argument("folder", metavar="DIR", type=Path, help="where the keys are to live")
     parser.add_argument(
         "--broker", metavar="NAME", help="host name or IP address: make the broker's keys too"
@@ -36,13 +36,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--add", choices=NEXT_STEPS, help="make one more key of this kind; those of before stay"
     )
+    parser.add_argument(
+        "--recipient", action="store_true", help="make only a key pair for who gets sealed exports"
+    )
     parser.epilog = "`--add broker` needs `--broker NAME`; which key lives how long: docs/keys.md."
 
 
 def run(args: argparse.Namespace) -> int:
     """Make the keys and print their files."""
     suites = SUITES[args.suite]
-    if args.add is None:
+    if args.recipient:
+        made = make_recipient(args.folder, suites[0])
+    elif args.add is None:
         made = make_keys(args.folder, args.broker, suites)
     elif args.add == "hpke":
         made = [path for suite in suites for path in add_key(args.folder, "hpke", suite=suite)]

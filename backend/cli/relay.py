@@ -6,11 +6,14 @@ import argparse
 import ssl
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import TypeVar
 
+from backend.cli.reader import add_reader, note
 from backend.config import Broker, Settings, load
 from backend.errors import KeyUnusable
+from backend.ledger import Ledger
 from backend.log import configure
 from backend.sinks import Sink
 from backend.sinks.jsonl import STDOUT, JsonLines, StandardOutput
@@ -42,6 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_parse_cursor,
         help="emit what follows this cursor again; 0: everything",
     )
+    add_reader(parser)
     parser.epilog = "Logs JSON lines on stderr; stops on SIGTERM."
 
 
@@ -51,6 +55,10 @@ def run(args: argparse.Namespace) -> int:
     token = _load_token(settings) if args.webhook else None
     worker = Worker(settings)
     configure(sys.stderr)
+    sink = args.jsonl or args.mqtt or args.webhook
+    since = "where it was" if args.since is None else f"cursor {args.since}"
+    with closing(Ledger(Path(settings.ledger.path), create=True)) as ledger:
+        note(args, settings, ledger, None, f"every reading from {since} on, relayed to {sink}")
 
     def open_sink(broker: Broker, context: ssl.SSLContext) -> Sink:
         if args.webhook:

@@ -8,6 +8,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
+from backend.cli.reader import add_reader, note
 from backend.config import load
 from backend.keys import load_opening_keys
 from backend.ledger import Ledger
@@ -16,7 +17,8 @@ from backend.verify import Verifier
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare nothing."""
+    """Declare nothing but who reads."""
+    add_reader(parser)
     parser.epilog = "Exits 1 and names every problem if there is one."
 
 
@@ -24,7 +26,9 @@ def run(args: argparse.Namespace) -> int:
     """Print the counts; the problems go to stderr, or into the JSON."""
     settings = load(args.settings)
     keys, drivers = load_opening_keys(Path(settings.keys.dir)), load_drivers()
-    with Ledger(Path(settings.ledger.path)).reading() as connection:
+    ledger = Ledger(Path(settings.ledger.path))
+    note(args, settings, ledger, None, "every record, opened")
+    with ledger.reading() as connection:
         found = Verifier(connection, keys, drivers).verify()
     if args.json:
         gaps = [gap._asdict() | {"kid": gap.kid.hex()} for gap in found.gaps]
