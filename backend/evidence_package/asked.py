@@ -24,6 +24,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     format: int = FORMAT
     patient: str
+    episode: int | None = None
     period: int
     month: date | None = None
     as_of: datetime
@@ -51,4 +52,4 @@ class Judging(NamedTuple):
 
     tables: Sequence[Table]
     load_facts: Callable[[Connection, Asked], Facts]
-    load_rule_sets: Callable[[Connection], RuleSets]
+    load_rule_sets: Callable[[Connection, Asked], RuleSets]

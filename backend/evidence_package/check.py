@@ -16,7 +16,6 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from backend.billing.published import PUBLISHED
 from backend.billing.verdict import Verdict
-from backend.epochs import Opener
 from backend.errors import BackendError, PackageUnusable
 from backend.evidence_package.asked import Asked, Judging
 from backend.evidence_package.contents import Source, make_package
@@ -24,7 +23,6 @@ from backend.evidence_package.parts import Parts, read_parts
 from backend.evidence_package.refill import Refill
 from backend.ledger import Ledger
 from drivers.spi import Driver
-from uplink.statements import KeyRecord
 
 _SHOWN = 60
 
@@ -52,8 +50,7 @@ def check_files(
                 refill = Refill(connection, parts, judging, drivers)
                 refill.fill()
                 problems += refill.problems
-                opener = Opener({line: refill.keys for line in _backend_keys(parts)})
-                source = Source(connection, opener, judging, parts.told)
+                source = Source(connection, refill.opener, judging, parts.told)
                 made = make_package(source, parts.asked)
         except (SQLAlchemyError, LookupError, ValueError, OverflowError, TypeError) as error:
             raise PackageUnusable(path, f"no ledger can be made of it: {error}") from error

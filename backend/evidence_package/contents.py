@@ -70,7 +70,7 @@ def make_package(source: Source, asked: Asked) -> Made:
     if not people.assignment:
         raise PatientUnknown(asked.patient)
     facts = judging.load_facts(connection, asked)
-    rule_sets = judging.load_rule_sets(connection)
+    rule_sets = judging.load_rule_sets(connection, asked)
     verdict = judge_every_way(facts, asked.question, asked.policy, rule_sets)
     readings = select_readings(facts, verdict, asked.scope)
     cutter = Cutter(

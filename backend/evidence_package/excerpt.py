@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Row, select
 
 from backend import ledger
+from backend.completeness import Fate
 from backend.epochs import Epoch, Opener, make_epoch
 from backend.errors import EvidenceRefused
 from backend.evidence_package.bearing import Key, find_bearing
@@ -199,13 +200,13 @@ class Cutter:
         return dict(self._connection.execute(rows).all())
 
 
-def load_told(connection: Connection, kids: Iterable[bytes]) -> dict[bytes, list[Range]]:
-    """Of these epochs what the ledger has refused for good."""
+def load_refused(connection: Connection) -> dict[bytes, list[Range]]:
+    """What the ledger has refused for good, by epoch."""
     extent, hole = ledger.extent, ledger.hole
     rows = connection.execute(
         select(extent.c.kid, hole.c.first, hole.c.last)
         .join(hole, hole.c.extent == extent.c.id)
-        .where(extent.c.kid.in_(list(kids)), hole.c.fate == "refused")
+        .where(hole.c.fate == Fate.REFUSED)
     )
     found: dict[bytes, list[Range]] = {}
     for kid, first, last in rows:

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, insert, select
 
 from backend import ledger
-from backend.epochs import Epoch, Opened, make_epoch
+from backend.epochs import Epoch, Opened, Opener, make_epoch
 from backend.evidence import find_fault
 from backend.evidence_package.asked import Judging
 from backend.evidence_package.lines import DataKeyLine, HubLine, SignedLine
@@ -57,12 +57,18 @@ class Refill:
         self, connection: Connection, parts: Parts, judging: Judging, drivers: Mapping[str, Driver]
     ) -> None:
         self.problems: list[str] = []
-        self.keys = GivenKeys(parts.data_keys)
+        self._keys = GivenKeys(parts.data_keys)
         self._connection = connection
         self._parts = parts
         self._judging = judging
         self._drivers = drivers
+        self._backend_keys: set[bytes] = set()
         self._sign_keys = {line.id: line.sign_keys for line in parts.hubs}
+
+    @property
+    def opener(self) -> Opener:
+        """What opens the epochs whose keys the package has, whichever key they were sealed to."""
+        return Opener(dict.fromkeys(self._backend_keys, self._keys))
 
     def fill(self) -> None:
         """Enter people and hubs, then take what the hubs sealed and signed."""
@@ -93,6 +99,7 @@ class Refill:
             record = self._verify(line, KeyRecord)
             if record is None:
                 continue
+            self._backend_keys.add(record.backend_key)
             before = record.previous
             row = {
                 "hub": line.hub,
@@ -106,7 +113,7 @@ class Refill:
             entered = insert(ledger.epoch).values(row).returning(ledger.epoch.c.id)
             number = self._connection.execute(entered).scalar_one()
             try:
-                key = self.keys.open_key(record)
+                key = self._keys.open_key(record)
             except SealError:
                 key = DataKey(record.hub, record.kid, bytes(32), record.base_iv)
             yield record.kid, make_epoch(number, record, key)
