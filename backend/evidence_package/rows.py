@@ -65,7 +65,7 @@ def read_rows(table: Table, data: bytes) -> list[dict[str, Any]]:
     for number, line in enumerate(data.splitlines(), 1):
         try:
             row = json.loads(line)
-            if not isinstance(row, dict) or row.keys() != table.c.keys():
+            if not isinstance(row, dict) or row.keys() != set(table.c.keys()):
                 raise RowFault("found other columns")
             found.append({c.name: _read(c.type, row[c.name]) for c in table.c})
         except (ValueError, TypeError) as error:
