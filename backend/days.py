@@ -13,10 +13,10 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Select, func, select
 
 from backend.errors import PatientUnknown
-from backend.judge import Interval, Judgement, local_date
+from backend.judge import LIVE, Interval, Judgement, local_date
 from backend.judging import load_judgements
 from backend.ledger import assignment, reading, record, sighting
 from backend.patients import Assignment, Zones, load_assignments, load_zones
@@ -77,6 +77,7 @@ class Measured(NamedTuple):
     is_failed: bool
     judgement: Judgement
     received_ms: int
+    is_live: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,9 @@ def load_calendar(connection: Connection, patient: str, month: date | None) -> C
     own = select(assignment.c.device).where(assignment.c.patient == patient).distinct()
     devices = connection.scalars(own).all()
     assignments = load_assignments(connection, devices)
-    return make_calendar(patient, zones, assignments, _load_measured(connection, devices), month)
+    readings = select(reading.c.id).where(reading.c.device.in_(devices))
+    measured = load_measured(connection, readings)
+    return make_calendar(patient, zones, assignments, measured, month)
 
 
 def make_calendar(
@@ -167,9 +170,12 @@ def _month(month: date) -> tuple[date, date]:
     return month.replace(day=1), following - _ONE_DAY
 
 
-def _load_measured(connection: Connection, devices: Sequence[int]) -> Iterator[Measured]:
-    of_devices = select(reading.c.id).where(reading.c.device.in_(devices))
-    judgements = load_judgements(connection, of_devices)
+def load_measured(
+    connection: Connection, those: Select[tuple[int]], until_ms: int | None = None
+) -> Iterator[Measured]:
+    """The readings of these numbers, as the ledger knew them at an instant."""
+    judgements = load_judgements(connection, those, until_ms)
+    known = () if until_ms is None else (record.c.received_ms <= until_ms,)
     rows = connection.execute(
         select(
             reading.c.id,
@@ -178,18 +184,20 @@ def _load_measured(connection: Connection, devices: Sequence[int]) -> Iterator[M
             reading.c.slot,
             reading.c.failed,
             func.min(record.c.received_ms),
+            func.max(sighting.c.origin == LIVE),
         )
         .join(sighting, sighting.c.reading == reading.c.id)
         .join(
             record,
             (record.c.epoch == sighting.c.epoch) & (record.c.sequence == sighting.c.sequence),
         )
-        .where(reading.c.device.in_(devices))
+        .where(reading.c.id.in_(those), *known)
         .group_by(reading.c.id)
     )
-    for number, name, device, slot, failed, received_ms in rows:
-        found = clip(judgements[number][1])
-        yield Measured(name, device, slot, failed, found, received_ms)
+    for number, name, device, slot, failed, received_ms, live in rows:
+        if number in judgements:
+            found = clip(judgements[number][1])
+            yield Measured(name, device, slot, failed, found, received_ms, bool(live))
 
 
 def clip(found: Judgement) -> Judgement:

@@ -12,6 +12,7 @@ What is refused of a hub's messages is no error: it is an incident, counted in t
     ├── EnrolmentRefused
     ├── HubUnknown
     ├── PatientUnknown
+    ├── EpisodeUnknown      no episode has been stated, so nothing says what is billed
     ├── CursorUnknown       the feed does not go so far
     ├── ReadingUnopenable   its key is not here
     ├── SinkRefused         nothing may be relayed there   -> exit 2
@@ -23,6 +24,8 @@ What is refused of a hub's messages is no error: it is an incident, counted in t
     ├── RestoreRefused      a ledger is there already
     ├── HoldRefused         a legal hold that holds already, or that there is not
     ├── CaseFault           at a path of a file of cases something else was found than wanted
+    ├── FactsRefused        one FactFault(line, path, found, wanted) each
+    ├── RuleSetRefused      it cannot be loaded or signed so
     ├── PolicyRefused       no such switch, or no such value   -> exit 2
     ├── EvidenceRefused     what a package would hold does not bear its verdict out
     ├── PackageUnusable     a file is no package of evidence, or is damaged
@@ -150,6 +153,21 @@ class PatientUnknown(BackendError):
     def __init__(self, patient: str) -> None:
         super().__init__(f"patient {patient!r} is not enrolled")
         self.patient = patient
+
+
+class EpisodeUnknown(BackendError):
+    """Nobody has stated the episode that is asked for, or any."""
+
+    hint = (
+        "State it: `vitalpost-backend facts add episode PATIENT program=RPM start=DATE --by ACTOR "
+        "--because CAUSE`."
+    )
+
+    def __init__(self, patient: str, number: int | None) -> None:
+        which = "no episode" if number is None else f"no episode {number}"
+        super().__init__(f"patient {patient!r} has {which}")
+        self.patient = patient
+        self.number = number
 
 
 class CursorUnknown(BackendError):
@@ -280,6 +298,44 @@ class CaseFault(BackendError):
         self.path = path
         self.found = found
         self.wanted = wanted
+
+
+class FactFault(BackendError):
+    """One fault of what is stated: in `line`, at `path`, was `found` where `wanted` belongs.
+
+    Line 0 is a command's own words.
+    """
+
+    hint = "Correct it and enter it again; nothing was entered. docs/commands.md lists the kinds."
+
+    def __init__(self, line: int, path: str, found: str, wanted: str) -> None:
+        place = ", ".join(part for part in (f"line {line}" if line else "", path) if part)
+        super().__init__(f"{place or 'it'}: found {found}, wanted {wanted}")
+        self.line = line
+        self.path = path
+        self.found = found
+        self.wanted = wanted
+
+
+class FactsRefused(BackendError):
+    """The first faults of what is stated, of `count` in all."""
+
+    hint = FactFault.hint
+
+    def __init__(self, faults: Sequence[FactFault], count: int) -> None:
+        more = count - len(faults)
+        lines = [str(fault) for fault in faults]
+        super().__init__("\n".join([*lines, f"and {more} more"] if more else lines))
+        self.faults = tuple(faults)
+        self.count = count
+
+
+class RuleSetRefused(BackendError):
+    """A rule set cannot be loaded or signed so; nothing was changed."""
+
+    def __init__(self, what: str, hint: str) -> None:
+        super().__init__(what)
+        self.hint = hint
 
 
 class PolicyRefused(BackendError):

@@ -31,7 +31,7 @@ from backend.judge import (
     find_offset,
     judge_by,
 )
-from backend.ledger import device_clock, judgement, sighting
+from backend.ledger import device_clock, judgement, measured, sighting
 from backend.patients import load_assignments, load_zones, midnight_ms
 from backend.placing import load_anchors
 from backend.reach import EVER_MS, NEIGHBOURS, Reach, find_reach, neighbour
@@ -119,7 +119,21 @@ def judge_again(
     for reading, delivered in _load_delivered(connection, open_cases):
         found[reading] = judge_case(cases[reading], delivered)
     held = load_judgements(connection, known)
-    _add_changes(connection, found, held, causes, now_ms)
+    changed = _add_changes(connection, found, held, causes, now_ms)
+    add_rows(
+        connection,
+        measured,
+        [
+            {
+                "device": cases[reading].device,
+                "from_ms": judged.candidates[0].from_ms if judged.candidates else now_ms,
+                "reading": reading,
+                "n": n,
+                "at_ms": now_ms,
+            }
+            for reading, (n, judged) in changed.items()
+        ],
+    )
 
 
 def _add_changes(
@@ -128,38 +142,46 @@ def _add_changes(
     held: Mapping[int, Held],
     causes: Mapping[int, str],
     now_ms: int,
-) -> None:
-    rows = []
+) -> dict[int, Held]:
+    """Enter what is judged otherwise than before, and return it."""
+    changed: dict[int, Held] = {}
     for reading, judged in found.items():
         n, before = held.get(reading, (0, None))
         if judged != before:
-            rows.append(
-                {
-                    "reading": reading,
-                    "n": n + 1,
-                    "method": judged.method,
-                    "candidates": judged.candidates,
-                    "reason": judged.reason,
-                    "cause": causes[reading],
-                    "at_ms": now_ms,
-                }
-            )
-    changed = {row["reading"] for row in rows}
+            changed[reading] = (n + 1, judged)
+    rows = [
+        {
+            "reading": reading,
+            "n": n,
+            "method": judged.method,
+            "candidates": judged.candidates,
+            "reason": judged.reason,
+            "cause": causes[reading],
+            "at_ms": now_ms,
+        }
+        for reading, (n, judged) in changed.items()
+    ]
     add_rows(connection, judgement, rows)
     # Whose a reading is may have changed although its instant has not.
     tell(connection, [n for n in found if n in changed or causes[n] == ENROLMENT])
+    return changed
 
 
 def load_judgements(
-    connection: Connection, readings: Collection[int] | Select[tuple[int]]
+    connection: Connection,
+    readings: Collection[int] | Select[tuple[int]],
+    until_ms: int | None = None,
 ) -> dict[int, Held]:
-    """The judgement that holds for each reading, with its number."""
+    """The judgement that holds for each reading, or held at an instant, with its number."""
     if isinstance(readings, Collection) and not readings:
         return {}
     columns = (judgement.c.reading, judgement.c.n, judgement.c.method)
     numbers = (
         select(judgement.c.reading, func.max(judgement.c.n).label("n"))
-        .where(judgement.c.reading.in_(readings))
+        .where(
+            judgement.c.reading.in_(readings),
+            *(() if until_ms is None else (judgement.c.at_ms <= until_ms,)),
+        )
         .group_by(judgement.c.reading)
         .subquery()
     )

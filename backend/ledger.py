@@ -36,6 +36,7 @@ from sqlalchemy import (
     insert,
     inspect,
     select,
+    text,
 )
 from sqlalchemy.exc import DatabaseError
 
@@ -273,6 +274,61 @@ judgement = Table(
     sqlite_with_rowid=False,
 )
 
+# By which readings are found that were measured within a range; it follows from the judgements,
+# a row for each. What no clock dates stands where it was judged.
+measured = Table(
+    "measured",
+    metadata,
+    _to("device.id", primary_key=True),
+    Column("from_ms", Integer, primary_key=True, autoincrement=False),
+    _to("reading.id", primary_key=True),
+    Column("n", Integer, primary_key=True, autoincrement=False),
+    _ms("at_ms"),
+    sqlite_with_rowid=False,
+)
+Index("measured_by_arrival", measured.c.device, measured.c.at_ms)
+
+# What people state of a patient; `backend.fact_kinds` says what a body holds. One that is wrong is
+# replaced by another row.
+fact = Table(
+    "fact",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _to("patient.id"),
+    Column("kind", Text, nullable=False),
+    Column("body", JSON, nullable=False),
+    Column("actor", Text, nullable=False),
+    _ms("at_ms"),
+    Column("cause", Text, nullable=False),
+    Column("replaces", ForeignKey("fact.id"), unique=True),
+    Column("digest", LargeBinary, nullable=False, unique=True),
+    # When it was, for what recurs every month and is found by a range; NULL for what stands.
+    _ms("about_ms", nullable=True),
+)
+Index("fact_by_time", fact.c.patient, fact.c.kind, fact.c.about_ms)
+Index("fact_by_entry", fact.c.patient, fact.c.kind, fact.c.at_ms)
+
+# Rule sets that came after this version, as loaded; none is in force before somebody signs it.
+rule_set = Table(
+    "rule_set",
+    metadata,
+    Column("hash", Text, primary_key=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("body", LargeBinary, nullable=False),
+    Column("actor", Text, nullable=False),
+    _ms("at_ms"),
+)
+
+rule_signature = Table(
+    "rule_signature",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("hash", ForeignKey("rule_set.hash"), nullable=False),
+    Column("actor", Text, nullable=False),
+    _ms("at_ms"),
+    Column("cause", Text, nullable=False),
+)
+
 # What a relay tells. One process at a time writes, so no row that is committed later gets a smaller
 # cursor. Rows are made only once a sink is known; `n` is the judgement's.
 feed = Table(
@@ -448,6 +504,12 @@ incident = Table(
     sqlite_with_rowid=False,
 )
 
+_MEASURED_BEFORE = """
+INSERT INTO measured (device, from_ms, reading, n, at_ms)
+SELECT reading.device, coalesce(json_extract(candidates, '$[0][0]'), at_ms), reading.id, n, at_ms
+FROM judgement JOIN reading ON reading.id = judgement.reading
+"""
+
 
 class Ledger:
     """One database file. `reading` and `writing` lend a connection within one transaction."""
@@ -475,6 +537,8 @@ class Ledger:
         if lacking:
             with self.writing() as connection:
                 metadata.create_all(connection)  # the tables that an older ledger has not got
+                if measured.name in lacking:
+                    connection.execute(text(_MEASURED_BEFORE))
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

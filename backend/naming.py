@@ -7,7 +7,8 @@ from datetime import datetime
 from hashlib import sha256
 from typing import NamedTuple
 
-from uplink.cbor import dump
+from uplink.cbor import dump, load
+from uplink.errors import WireError
 from uplink.records import (
     ClockRecord,
     DeviceRecord,
@@ -22,6 +23,7 @@ FAILED = "measurement-failed"
 CLOCK_READ = "clock-read"
 CLOCK_SET = "clock-set"
 USER = "user_id"
+LONGEST_IDENTITY = 4096
 
 _KINDS: Mapping[type[Record], Kind] = {
     ReadingRecord: Kind.READING,
@@ -47,6 +49,18 @@ class Name(NamedTuple):
 def identity_bytes(identity: tuple[str, str, str] | bytes) -> bytes:
     """A device as it names readings: CBOR [maker, model, serial], or the random id."""
     return identity if isinstance(identity, bytes) else dump(list(identity))
+
+
+def identity_of(identity: bytes) -> tuple[str, str, str] | bytes:
+    """The same back again. A random id is no CBOR of three texts but by a chance of nothing."""
+    try:
+        found = load(identity, "a device", LONGEST_IDENTITY)
+    except WireError:
+        return identity
+    match found:
+        case [str(maker), str(model), str(serial)]:
+            return maker, model, serial
+    return identity
 
 
 def reading_id(identity: bytes, name: Name, record: Measurement) -> bytes:

@@ -9,7 +9,11 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, select
 
+from backend.fact_kinds import Patient
+from backend.fact_rows import load_stated
 from backend.ledger import assignment, patient_zone
+
+PATIENT = "patient"
 
 
 class Zones(NamedTuple):
@@ -56,14 +60,21 @@ def midnight_ms(day: date, zone: ZoneInfo) -> int:
     return int(datetime.combine(day, time(), zone).timestamp() * 1000)
 
 
-def load_zones(connection: Connection, patient: str) -> Zones:
-    """The zone history of a patient; empty where the patient is not enrolled."""
+def load_zones(connection: Connection, patient: str, until_ms: int | None = None) -> Zones:
+    """The zone history of a patient; empty where nobody has enrolled or stated one.
+
+    What is stated holds before what was enrolled for the same date.
+    """
     rows = connection.execute(
-        select(patient_zone.c.from_date, patient_zone.c.zone)
-        .where(patient_zone.c.patient == patient)
-        .order_by(patient_zone.c.from_date)
+        select(patient_zone.c.from_date, patient_zone.c.zone).where(
+            patient_zone.c.patient == patient
+        )
     )
-    return Zones([(since, ZoneInfo(zone)) for since, zone in rows])
+    history = dict(map(tuple, rows))
+    for stated in load_stated(connection, patient, [PATIENT], until_ms=until_ms):
+        assert isinstance(stated.body, Patient)
+        history[stated.body.since] = stated.body.zone
+    return Zones([(since, ZoneInfo(zone)) for since, zone in sorted(history.items())])
 
 
 def load_assignments(connection: Connection, devices: Iterable[int]) -> list[Assignment]:

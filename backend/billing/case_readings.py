@@ -31,7 +31,7 @@ _ADHERENCE = {"missed", "refilled", "rotated"}
 _SOUND_CLOCKS = {"correct", "good", "ok", "synced"}
 _VISITS = {"e/m", "em", "em_visit", "evaluation", "evaluation_visit", "office_visit", "visit"}
 _VISIT_CODE = re.compile(r"992(0[2-5]|1[1-5])")
-_QHP = {"do", "md", "np", "pa", "physician", "qhp"}
+QHP = {"do", "md", "np", "pa", "physician", "qhp"}
 _MOST_WRONG_S = 10**9
 
 
@@ -94,8 +94,8 @@ def parse_entry(node: Node, program: Program) -> TimeEntry:
         start=start,
         end=end,
         person=person.text() if person else "",
-        is_qhp=bool(performer and performer.text().lower() in _QHP),
-        purpose="visit" if inside else _purpose(names, program),
+        is_qhp=bool(performer and performer.text().lower() in QHP),
+        purpose="visit" if inside else purpose_of(names, program),
         is_interactive=flag(node.at("interactive")),
         modality=modality.text() if modality else "",
         party=party.text() if party else "",
@@ -143,7 +143,8 @@ def _says(message: str) -> Says:
     return "alert" if message.startswith("alert") else "status"
 
 
-def _purpose(names: list[str], program: Program) -> Purpose:
+def purpose_of(names: list[str], program: Program) -> Purpose:
+    """What time went to that bears these names."""
     if any(name in _VISITS or _VISIT_CODE.fullmatch(name) for name in names):
         return "visit"
     others = set(names) - {"management", program.lower()}

@@ -1,0 +1,92 @@
+"""A patient of the ledger before the rules: all facts, or as many as one verdict needs.
+
+The cost of a verdict does not grow with the months behind it: `backend.patient_window`.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+import msgspec
+from sqlalchemy import Connection
+
+from backend.billing.facts import Facts, Question, Reading
+from backend.billing.periods import LENGTH, Period
+from backend.billing.policy import DEFAULT, Policy
+from backend.billing.situation import today
+from backend.billing.verdict import Verdict, judge_every_way
+from backend.patient_basis import load_basis, load_recurring
+from backend.patient_typed import as_ms
+from backend.patient_window import Window
+from backend.rule_rows import load_rule_sets
+
+
+def load_facts(
+    connection: Connection,
+    patient: str,
+    episode: int | None = None,
+    *,
+    as_of: datetime | None = None,
+) -> Facts:
+    """All that is known of an episode, the last one where none is named; or was at an instant.
+
+    Raises PatientUnknown, EpisodeUnknown.
+    """
+    basis = load_basis(connection, patient, episode, None if as_of is None else as_ms(as_of))
+    return basis.complete(basis.readings.load_all(), load_recurring(connection, basis))
+
+
+def judge_patient(  # noqa: PLR0913  one for each part of the question
+    connection: Connection,
+    patient: str,
+    period: int | None,
+    month: date | None,
+    policy: Policy = DEFAULT,
+    *,
+    as_of: datetime,
+    episode: int | None = None,
+) -> Verdict:
+    """The verdict by what was known at an instant; without a period, on the one of that instant.
+
+    It lists the readings of that period; what lies before the first period is listed with it.
+    Raises PatientUnknown, EpisodeUnknown.
+    """
+    until_ms = as_ms(as_of)
+    basis = load_basis(connection, patient, episode, until_ms)
+    rule_sets = load_rule_sets(connection, until_ms)
+    window = Window(connection, basis, policy, rule_sets)
+    opened = window.open(as_of)
+    if period is None:
+        begun = window.find_periods(opened, as_of)
+        ended = basis.course.episode.end
+        day = today(basis.facts, as_of)
+        last = min(day, ended) if ended else day
+        period = max(1, begun.number_of(last)) if begun else 1
+    question = Question(period=period, month=month, as_of=as_of)
+    facts = window.load(opened, question)
+    return _of_period(judge_every_way(facts, question, policy, rule_sets), facts)
+
+
+def _of_period(verdict: Verdict, facts: Facts) -> Verdict:
+    """The same with the readings of its period alone."""
+    period = verdict.period
+    if period is None:
+        return verdict
+    readings = {reading.identity: reading for reading in facts.readings}
+    return msgspec.structs.replace(
+        verdict,
+        counted=tuple(one for one in verdict.counted if one.number == period.number),
+        excluded=tuple(
+            (identity, why)
+            for identity, why in verdict.excluded
+            if number_of(readings[identity], facts, period) == period.number
+        ),
+    )
+
+
+def number_of(reading: Reading, facts: Facts, period: Period) -> int:
+    """The period that a reading is listed with, counting from another one."""
+    at = reading.measured[0] if reading.measured else reading.received
+    assert at is not None, "the ledger knows when it received a reading"
+    day = facts.zones.date_at(at)
+    return max(1, period.number + (day - period.first).days // LENGTH)
