@@ -85,7 +85,7 @@ def make_package(source: Source, asked: Asked) -> Made:
         "verdict": spell(_tell_verdict(verdict)),
         "facts": spell(msgspec.structs.replace(facts, readings=())),
         "days": list_days(verdict, readings),
-        "readings": list_readings(connection, verdict, readings, excerpt),
+        "readings": list_readings(connection, verdict, readings, excerpt, asked.as_of_ms),
         "devices": list_devices(people.device, excerpt),
         "completeness": spell(
             list(tell_completeness(connection, excerpt, statements, source.told))

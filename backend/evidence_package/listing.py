@@ -24,7 +24,11 @@ _AT_ONCE = 500
 
 
 def list_readings(
-    connection: Connection, verdict: Verdict, readings: Sequence[Reading], excerpt: Excerpt
+    connection: Connection,
+    verdict: Verdict,
+    readings: Sequence[Reading],
+    excerpt: Excerpt,
+    until_ms: int,
 ) -> list[dict[str, Any]]:
     """Every reading once for each fact of it: when, by which clocks, from which records."""
     counted = {one.reading: one for one in verdict.counted}
@@ -32,7 +36,7 @@ def list_readings(
     for identity, why in verdict.excluded:
         excluded[identity].append(why)
     records = _group(excerpt)
-    judged = _load_judged(connection, [r.identity for r in readings])
+    judged = _load_judged(connection, [r.identity for r in readings], until_ms)
     listed = []
     for reading in readings:
         one = counted.get(reading)
@@ -142,8 +146,10 @@ def _group(excerpt: Excerpt) -> dict[str, list[Taken]]:
     return found
 
 
-def _load_judged(connection: Connection, identities: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """What the judge of time says of each: how, and between which instants."""
+def _load_judged(
+    connection: Connection, identities: Sequence[str], until_ms: int
+) -> dict[str, dict[str, Any]]:
+    """What the judge of time said of each by then: how, and between which instants."""
     table = ledger.reading
     names = []
     for identity in identities:
@@ -157,8 +163,10 @@ def _load_judged(connection: Connection, identities: Sequence[str]) -> dict[str,
         ids = connection.execute(
             select(table.c.id, table.c.reading_id).where(table.c.reading_id.in_(some))
         ).all()
-        judgements = load_judgements(connection, [row.id for row in ids])
+        judgements = load_judgements(connection, [row.id for row in ids], until_ms)
         for number, name in ids:
+            if number not in judgements:
+                continue  # it came later
             one = judgements[number][1]
             candidates = [list(interval) for interval in one.candidates]
             said = {"method": one.method, "reason": one.reason, "candidates_ms": candidates}
