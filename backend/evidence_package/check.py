@@ -12,11 +12,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
+import msgspec
 from sqlalchemy.exc import SQLAlchemyError
 
 from backend.billing.published import PUBLISHED
 from backend.billing.verdict import Verdict
-from backend.errors import BackendError, PackageUnusable
+from backend.errors import BackendError, LedgerUnusable, PackageUnusable
 from backend.evidence_package.asked import Asked, Judging
 from backend.evidence_package.contents import Source, make_package
 from backend.evidence_package.parts import Parts, read_parts
@@ -25,6 +26,15 @@ from backend.ledger import Ledger
 from drivers.spi import Driver
 
 _SHOWN = 60
+# What a value can raise that is of the right type and of no sense: a zone, a kind, a date.
+_UNUSABLE = (
+    SQLAlchemyError,
+    msgspec.MsgspecError,
+    LookupError,
+    ValueError,
+    TypeError,
+    OverflowError,
+)
 
 
 class Checked(NamedTuple):
@@ -52,7 +62,10 @@ def check_files(
                 problems += refill.problems
                 source = Source(connection, refill.opener, judging, parts.told)
                 made = make_package(source, parts.asked)
-        except (SQLAlchemyError, LookupError, ValueError, OverflowError, TypeError) as error:
+        except LedgerUnusable as error:
+            what = str(error).removeprefix(f"{ledger.path}: ")
+            raise PackageUnusable(path, f"no ledger can be made of it: {what}") from error
+        except _UNUSABLE as error:
             raise PackageUnusable(path, f"no ledger can be made of it: {error}") from error
         except BackendError as error:
             problems.append(str(error))

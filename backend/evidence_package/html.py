@@ -56,13 +56,13 @@ class Page:
 
 def _tell(value: object) -> str:
     """A value in a cell: lists one behind the other, what is none as a dash."""
+    if value in (None, "", [], {}):
+        return "–"
     match value:
-        case None | "" | [] | {}:
-            return "–"
         case bool():
             return "yes" if value else "no"
         case dict():
-            return "; ".join(f"{key}: {_tell(of)}" for key, of in value.items())
+            return "; ".join(f"{key}: {_tell(of)}" for key, of in sorted(value.items()))
         case list():
             return ", ".join(map(_tell, value))
         case _:

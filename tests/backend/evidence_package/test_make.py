@@ -181,16 +181,18 @@ def test_a_cuff_that_was_anothers_before_says_nothing_of_that_one(office, tmp_pa
 
 
 def test_the_third_period_says_where_the_first_began_and_not_what_lies_between(office, tmp_path):
-    fill(office, days=80)
-    office.now_ms = utc(2026, 8, 1)
-    package = make(office, period=3, month=None, as_of=datetime(2026, 8, 1, tzinfo=UTC))
+    hub = fill(office, days=2)
+    for day in (28, *range(61, 65)):
+        measure_day(office, hub, MORNING + day * DAY)
+    as_of = datetime(2026, 8, 1, tzinfo=UTC)
+    package = make(office, period=3, month=None, as_of=as_of)
     files = unpacked(package, tmp_path)
     assert check(files).problems == []
     assert package.asked.scope == "period"
-    assert len(package.verdict.days) == 20
+    assert len(package.verdict.days) == 4
     readings = lines(files, "readings.jsonl")
-    assert len(readings) < 80
-    assert min(of["measured"][0]["utc"] for of in readings).startswith("2026-03-02")
+    began = [of["measured"][0]["utc"][:10] for of in readings]
+    assert (len(began), min(began), "2026-03-30" in began) == (6, "2026-03-02", False)
 
 
 def test_gaps_and_what_a_hub_has_lost_are_told(office, tmp_path):
