@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, Row, Table, select
+from sqlalchemy import Connection, Row, select
 
 from backend import ledger
 from backend.billing.facts import Facts, Reading
@@ -33,9 +33,10 @@ from backend.evidence_package.lines import (
 from backend.evidence_package.listing import list_days, list_devices, list_readings
 from backend.evidence_package.page import draw_page
 from backend.evidence_package.people import People, load_people
-from backend.evidence_package.rows import as_dicts, as_document, as_lines, spell
-from backend.evidence_package.scope import find_hull, select_readings
+from backend.evidence_package.rows import as_document, as_lines, spell
+from backend.evidence_package.scope import find_hull, find_spans, select_readings
 from backend.evidence_package.standing import Statements, load_statements, tell_completeness
+from backend.evidence_package.stated import load_stated_rows
 from backend.membership import load_sign_keys
 from backend.ranges import Range
 
@@ -72,7 +73,8 @@ def make_package(source: Source, asked: Asked) -> Made:
     facts = judging.load_facts(connection, asked)
     rule_sets = judging.load_rule_sets(connection, asked)
     verdict = judge_every_way(facts, asked.question, asked.policy, rule_sets)
-    readings = select_readings(facts, verdict, asked.scope)
+    spans = find_spans(facts, verdict, asked.scope)
+    readings = select_readings(facts, spans)
     cutter = Cutter(
         connection, source.opener, people.own(asked.patient), asked.as_of_ms, source.told
     )
@@ -91,7 +93,8 @@ def make_package(source: Source, asked: Asked) -> Made:
             list(tell_completeness(connection, excerpt, statements, source.told))
         ),
         "stated": {
-            table.name: spell(_load_stated(connection, table, asked)) for table in judging.tables
+            table.name: spell(load_stated_rows(connection, table, asked, spans))
+            for table in judging.tables
         },
     }
     files = {
@@ -129,16 +132,6 @@ def _exclude(readings: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
         if one["reason"]:
             names = ("identity", "device", "measured", "received", "reason", "why")
             yield {name: one[name] for name in names}
-
-
-def _load_stated(connection: Connection, table: Table, asked: Asked) -> list[dict[str, Any]]:
-    """What people had stated by then: of the patient, or of all."""
-    query = select(table).order_by(*table.primary_key)
-    if "patient" in table.c:
-        query = query.where(table.c.patient == asked.patient)
-    if "at_ms" in table.c:
-        query = query.where(table.c.at_ms <= asked.as_of_ms)
-    return as_dicts(connection.execute(query).all())
 
 
 def _seal_files(

@@ -10,7 +10,7 @@ from html import escape
 
 STYLE = """
 body { font: 15px/1.45 sans-serif; max-width: 62em; margin: 2em auto; padding: 0 1em; color: #111 }
-h1 { font-size: 1.5em } h2 { font-size: 1.15em; margin-top: 2em; border-bottom: 1px solid #999 }
+h1 { font-size: 1.5em } h3 { font-size: 1em } h2 { font-size: 1.15em; margin-top: 2em; border-bottom: 1px solid #999 }
 table { border-collapse: collapse; width: 100%; margin: .6em 0 }
 th, td { border: 1px solid #bbb; padding: .25em .5em; text-align: left; vertical-align: top }
 th { background: #eee } td { overflow-wrap: anywhere } thead { display: table-header-group }
@@ -32,6 +32,10 @@ class Page:
     def heading(self, words: str) -> None:
         """A section begins."""
         self._parts.append(f"<h2>{escape(words)}</h2>\n")
+
+    def subheading(self, words: str) -> None:
+        """A part of a section begins."""
+        self._parts.append(f"<h3>{escape(words)}</h3>\n")
 
     def paragraph(self, words: str) -> None:
         """Some words."""

@@ -17,7 +17,8 @@ from backend.billing.verdict import Verdict
 from backend.evidence_package.excerpt import Excerpt, Taken
 from backend.evidence_package.rows import spell
 from backend.judging import load_judgements
-from backend.naming import as_measurement, identity_bytes, reading_id, Name
+from backend.naming import Name, as_measurement, identity_bytes, reading_id
+from backend.patient_readings import name_of
 from uplink.records import DeviceRecord, ReadingRecord, SeriesRecord
 
 _AT_ONCE = 500
@@ -115,7 +116,7 @@ def list_devices(rows: Iterable[Mapping[str, Any]], excerpt: Excerpt) -> list[di
     names = ("driver", "driver_version", "transport", "name", "maker", "model", "serial", "firmware")
     return [
         {
-            "identity": row["identity"].hex(),
+            "device": name_of(row["identity"]),
             "said": [dict(zip(names, of, strict=True)) for of in sorted(said[row["identity"]])],
         }
         for row in rows

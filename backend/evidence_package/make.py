@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple, get_args
@@ -12,9 +12,9 @@ from sqlalchemy import Connection, func, select
 
 from backend import ledger
 from backend.billing.verdict import Verdict, judge
-from backend.errors import EvidenceRefused
+from backend.errors import EvidenceRefused, PackageUnusable
 from backend.evidence_package.archive import make_manifest, name_package, pack
-from backend.evidence_package.asked import Asked, Scope
+from backend.evidence_package.asked import Asked, Judging, Scope
 from backend.evidence_package.check import check_files
 from backend.evidence_package.contents import Source, make_package
 from backend.evidence_package.excerpt import load_refused
@@ -40,15 +40,24 @@ def make_evidence(source: Source, asked: Asked, drivers: Mapping[str, Driver]) -
     the episode.
     """
     told = source.told._replace(refused=load_refused(source.connection))
-    problems: list[str] = []
+    problems: Sequence[str] = ()
     for scope in get_args(Scope):
         tried = msgspec.structs.replace(asked, scope=scope)
         made = make_package(source._replace(told=told), tried)
-        problems = list(check_files(Path("package"), made.files, source.judging, drivers).problems)
+        problems = _check(made.files, source.judging, drivers)
         if not problems:
             name = name_package(make_manifest(made.files))
             return Package(tried, made.verdict, name, pack(made.files))
     raise EvidenceRefused(f"the package does not give itself again: {problems[0]}")
+
+
+def _check(
+    files: Mapping[str, bytes], judging: Judging, drivers: Mapping[str, Driver]
+) -> Sequence[str]:
+    try:
+        return check_files(Path("package"), files, judging, drivers).problems
+    except PackageUnusable as error:
+        return [error.what]
 
 
 def find_as_of(source: Source, asked: Asked, now_ms: int) -> datetime:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from backend.billing.reasons import WORDS
@@ -154,20 +155,57 @@ def _draw_readings(page: Page, readings: list[Told]) -> None:
 def _draw_devices(page: Page, devices: list[Told]) -> None:
     page.heading("Devices, as their records tell")
     page.table(
-        ("Identity", "What the records say"), [(of["identity"], of["said"]) for of in devices]
+        ("Device", "What the records say"), [(of["device"], of["said"]) for of in devices]
     )
 
 
 def _draw_facts(page: Page, told: Told) -> None:
-    page.heading("The facts that the rules were asked with")
+    stated = told["stated"]
+    page.heading("What people stated")
+    page.paragraph(
+        "Each as it was entered, by whom, when and why. Nothing is changed: what was wrong is "
+        "replaced by another entry, and both stand here."
+    )
+    replaced = {row["replaces"] for row in stated["fact"]}
+    kinds = {row["kind"]: None for row in stated["fact"]}
+    for kind in sorted(kinds, key=lambda kind: (_place(kind), kind)):
+        rows = [row for row in stated["fact"] if row["kind"] == kind]
+        names = sorted({name for row in rows for name in row["body"]})
+        page.subheading(TITLES.get(kind, kind))
+        page.table(
+            (*names, "entered by", "on", "because", "entry", "corrects", "holds"),
+            [
+                (
+                    *(row["body"].get(name) for name in names),
+                    row["actor"],
+                    tell_instant(row["at_ms"]),
+                    row["cause"],
+                    row["id"],
+                    row["replaces"],
+                    row["id"] not in replaced,
+                )
+                for row in rows
+            ],
+        )
+    page.heading("The same facts, as the rules were asked with them")
     facts = told["facts"]
-    page.paragraph("Consent, order, set-up, exclusivity, locks and time, as the rules see them.")
     page.table(("Fact", "Value"), [(name, facts[name]) for name in sorted(facts)])
-    for name, rows in told["stated"].items():
-        page.heading(f"What people stated: {name.replace('_', ' ')}")
-        page.paragraph("Rows are only ever added; one that corrects another names it.")
-        columns = list(dict.fromkeys(key for row in rows for key in row))
-        page.table(columns, [[row[key] for key in columns] for row in rows])
+    for name in ("rule_set", "rule_signature"):
+        if stated[name]:
+            page.heading(f"Rules that came later: {name.replace('_', ' ')}")
+            shown = [column for column in stated[name][0] if column != "body"]
+            page.table(shown, [[row[column] for column in shown] for row in stated[name]])
+
+
+def _place(kind: str) -> int:
+    return list(TITLES).index(kind) if kind in TITLES else len(TITLES)
+
+
+def tell_instant(ms: int) -> str:
+    """An instant in UTC, to the second."""
+    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms)).isoformat(
+        timespec="seconds"
+    )
 
 
 def _draw_hubs(page: Page, epochs: list[Told]) -> None:
@@ -194,4 +232,29 @@ def _draw_hubs(page: Page, epochs: list[Told]) -> None:
     )
 
 
+TITLES = {
+    "episode": "Episode",
+    "order": "Order",
+    "relationship": "Relationship: the visit that makes an established patient",
+    "plan": "Treatment plan",
+    "consent": "Consent",
+    "revocation": "Revocation of consent",
+    "setup": "Set-up and education",
+    "device": "Devices, and why each is a medical device",
+    "practitioner": "Practitioners",
+    "note": "Monthly note",
+    "time": "Time log",
+    "other-time": "Time that went to other care-management services",
+    "payer": "Exclusivity: payer",
+    "other-program": "Exclusivity: the other programme",
+    "election": "Exclusivity: the programme that was elected",
+    "other-claim": "Exclusivity: claims of other practitioners",
+    "own-claim": "Claims of this practice",
+    "global-period": "Exclusivity: global surgical periods",
+    "alignment": "Exclusivity: the ACCESS model",
+    "stay": "Exclusivity: stays in hospital",
+    "lock": "Locks of claims",
+    "entry": "Data that were typed or told",
+    "patient": "Where the patient lives",
+}
 WORDS_BY_NAME: Mapping[str | None, str] = {str(reason): words for reason, words in WORDS.items()}

@@ -7,7 +7,7 @@ for that date begins all periods. Where nothing counts, or more is needed, it is
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 
 from backend.billing.facts import Facts, Reading
@@ -20,13 +20,13 @@ BEFORE = timedelta(days=LENGTH)
 """The rules look 29 days before a month, and another reading of a rule may begin a period anew."""
 
 Span = tuple[datetime, datetime]
+_NEVER = datetime.max.replace(tzinfo=UTC)
 
 
-def select_readings(facts: Facts, verdict: Verdict, scope: Scope) -> list[Reading]:
+def select_readings(facts: Facts, spans: Sequence[Span] | None) -> list[Reading]:
     """The readings that bear on the verdict, in the order of their names."""
-    spans = list(find_spans(facts, verdict)) if scope == "period" and verdict.counted else None
     chosen = (r for r in facts.readings if spans is None or any(_bears(r, s) for s in spans))
-    return sorted(chosen, key=lambda r: (r.identity, r.received or datetime.max.replace(tzinfo=UTC)))
+    return sorted(chosen, key=lambda r: (r.identity, r.received or _NEVER))
 
 
 def find_hull(verdict: Verdict) -> Span | None:
@@ -40,17 +40,19 @@ def find_hull(verdict: Verdict) -> Span | None:
     return midnight(first, zone), midnight(last + ONE_DAY, zone)
 
 
-def find_spans(facts: Facts, verdict: Verdict) -> Iterator[Span]:
-    """The stretches of time whose readings bear on the verdict."""
-    if hull := find_hull(verdict):
-        yield hull[0] - BEFORE, hull[1] + ONE_DAY
-    begun = min(verdict.counted, key=lambda one: one.day)
-    since = facts.setup.on if facts.setup else None
-    zone = facts.zones.on(begun.day)
-    yield (
-        midnight(since, zone) - ONE_DAY if since else datetime.min.replace(tzinfo=UTC),
-        midnight(begun.day, zone) + 2 * ONE_DAY,
-    )
+def find_spans(facts: Facts, verdict: Verdict, scope: Scope) -> list[Span] | None:
+    """The stretches of time whose readings bear on the verdict; none where all of them do."""
+    hull = find_hull(verdict)
+    if scope == "episode" or not verdict.counted or hull is None:
+        return None
+    begun = min(one.day for one in verdict.counted)
+    zone = facts.zones.on(begun)
+    since = facts.setup.on if facts.setup else facts.episode_start or begun
+    start = min(since, begun)
+    return [
+        (hull[0] - BEFORE, hull[1] + ONE_DAY),
+        (midnight(start, zone) - ONE_DAY, midnight(begun, zone) + 2 * ONE_DAY),
+    ]
 
 
 def _bears(reading: Reading, span: Span) -> bool:

@@ -43,7 +43,7 @@ def test_the_page_is_whole_and_fetches_and_runs_nothing(files):
     page = Reader(files["evidence.html"])
     assert page.open == []
     assert set(page.tags) <= {
-        *("html", "head", "meta", "title", "style", "body", "h1", "h2", "p"),
+        *("html", "head", "meta", "title", "style", "body", "h1", "h2", "h3", "p"),
         *("table", "thead", "tbody", "tr", "th", "td"),
     }
     assert {name for name, _ in page.attributes} == {"lang", "charset", "class"}
