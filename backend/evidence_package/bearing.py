@@ -80,9 +80,7 @@ def _find_reaches(seen: Iterable[Row[Any]]) -> dict[int, Reach]:
     return reaches
 
 
-def _load_clocks(
-    connection: Connection, device: int, since: int, until: int
-) -> Sequence[Row[Any]]:
+def _load_clocks(connection: Connection, device: int, since: int, until: int) -> Iterable[Row[Any]]:
     table = ledger.device_clock
     return connection.execute(
         select(table.c.epoch, table.c.sequence, table.c.boot, table.c.quality).where(
@@ -100,7 +98,7 @@ def _load_clocks(
 
 def _load_delivered(
     connection: Connection, device: int, since: int, until: int
-) -> Sequence[Row[Any]]:
+) -> Iterable[Row[Any]]:
     table = ledger.sighting
     return connection.execute(
         select(table.c.epoch, table.c.sequence, table.c.boot, table.c.quality).where(

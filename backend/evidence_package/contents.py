@@ -14,7 +14,7 @@ import msgspec
 from sqlalchemy import Connection, Row, select
 
 from backend import ledger
-from backend.billing.facts import Facts, Reading
+from backend.billing.facts import Reading
 from backend.billing.rule_sets import RuleSets
 from backend.billing.verdict import Verdict, judge_every_way
 from backend.epochs import Opener
@@ -32,7 +32,7 @@ from backend.evidence_package.lines import (
 )
 from backend.evidence_package.listing import list_days, list_devices, list_readings
 from backend.evidence_package.page import draw_page
-from backend.evidence_package.people import People, load_people
+from backend.evidence_package.people import load_people
 from backend.evidence_package.rows import as_document, as_lines, spell
 from backend.evidence_package.scope import find_hull, find_spans, select_readings
 from backend.evidence_package.standing import Statements, load_statements, tell_completeness

@@ -183,15 +183,16 @@ class Cutter:
         except SealError as error:
             raise EvidenceRefused(f"hub {epoch.hub}, epoch {epoch.kid.hex()}: {error}") from error
 
-    def _load_records(self, epoch: int) -> Sequence[Row[Any]]:
+    def _load_records(self, epoch: int) -> list[Row[Any]]:
         record, sighting = ledger.record, ledger.sighting
         same = (sighting.c.epoch == record.c.epoch) & (sighting.c.sequence == record.c.sequence)
-        return self._connection.execute(
+        rows = self._connection.execute(
             select(record.c.sequence, record.c.received_ms, record.c.sealed, sighting.c.nth)
             .outerjoin(sighting, same)
             .where(record.c.epoch == epoch, record.c.received_ms <= self._until_ms)
             .order_by(record.c.sequence)
-        ).all()
+        )
+        return [*rows]
 
     def _load_devices(self, epoch: Epoch) -> dict[int, int]:
         """The ledger's number of each device that the epoch names."""
@@ -216,8 +217,9 @@ def load_refused(connection: Connection) -> dict[bytes, list[Range]]:
 
 def _begins_within(record: KeyRecord, span_ms: Range | None) -> bool:
     """Whether the epoch begins in the period, by the hub's own clock where that was set."""
-    is_known = span_ms is not None and record.start.quality > 0
-    return is_known and span_ms[0] <= record.start.utc_ms < span_ms[1]
+    if span_ms is None or not record.start.quality:
+        return False
+    return span_ms[0] <= record.start.utc_ms < span_ms[1]
 
 
 def by_hub(excerpt: Excerpt) -> Iterator[tuple[str, list[Row[Any]]]]:

@@ -10,7 +10,8 @@ from html import escape
 
 STYLE = """
 body { font: 15px/1.45 sans-serif; max-width: 62em; margin: 2em auto; padding: 0 1em; color: #111 }
-h1 { font-size: 1.5em } h3 { font-size: 1em } h2 { font-size: 1.15em; margin-top: 2em; border-bottom: 1px solid #999 }
+h1 { font-size: 1.5em } h3 { font-size: 1em }
+h2 { font-size: 1.15em; margin-top: 2em; border-bottom: 1px solid #999 }
 table { border-collapse: collapse; width: 100%; margin: .6em 0 }
 th, td { border: 1px solid #bbb; padding: .25em .5em; text-align: left; vertical-align: top }
 th { background: #eee } td { overflow-wrap: anywhere } thead { display: table-header-group }
@@ -23,10 +24,10 @@ class Page:
     """One self-contained file: no script, no address that anything is fetched from."""
 
     def __init__(self, title: str) -> None:
+        name = escape(title)
         self._parts = [
-            '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-            f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
-            f"<h1>{escape(title)}</h1>\n"
+            '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n',
+            f"<title>{name}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<h1>{name}</h1>\n",
         ]
 
     def heading(self, words: str) -> None:
@@ -59,9 +60,9 @@ class Page:
 
 
 def _tell(value: object) -> str:
-    """A value in a cell: lists one behind the other, what is none as a dash."""
+    """A value in a cell: lists one behind the other, what is none as such."""
     if value in (None, "", [], {}):
-        return "–"
+        return "none"
     match value:
         case bool():
             return "yes" if value else "no"

@@ -19,7 +19,7 @@ from backend.evidence_package.rows import spell
 from backend.judging import load_judgements
 from backend.naming import Name, as_measurement, identity_bytes, reading_id
 from backend.patient_readings import name_of
-from uplink.records import DeviceRecord, ReadingRecord, SeriesRecord
+from uplink.records import DeviceRecord, EventRecord, ReadingRecord, SeriesRecord
 
 _AT_ONCE = 500
 
@@ -113,7 +113,16 @@ def list_devices(rows: Iterable[Mapping[str, Any]], excerpt: Excerpt) -> list[di
             words = (one.driver, one.driver_version, one.transport, one.name)
             stated = (one.maker, one.model, one.serial, one.firmware)
             said[identity_bytes(one.identity)].add(words + stated)
-    names = ("driver", "driver_version", "transport", "name", "maker", "model", "serial", "firmware")
+    names = (
+        "driver",
+        "driver_version",
+        "transport",
+        "name",
+        "maker",
+        "model",
+        "serial",
+        "firmware",
+    )
     return [
         {
             "device": name_of(row["identity"]),
@@ -188,7 +197,7 @@ def _tell(of: Taken) -> dict[str, Any]:
     if isinstance(record, SeriesRecord):
         return told | {"frames": record.count, "seconds": record.duration_ms // 1000}
     measured = as_measurement(record)
-    assert measured is not None and not isinstance(measured, SeriesRecord)
+    assert isinstance(measured, ReadingRecord | EventRecord)
     told |= {"frames": measured.raw, "device_time": measured.device_time}
     if isinstance(measured, ReadingRecord):
         told["observations"] = [one._asdict() for one in measured.observations]

@@ -1,4 +1,4 @@
-"""`evidence.html`: what a person reads. Both sides are told: what counted, and what did not and why."""
+"""`evidence.html`, which a person reads: what counted, and what did not and why."""
 
 from __future__ import annotations
 
@@ -154,9 +154,7 @@ def _draw_readings(page: Page, readings: list[Told]) -> None:
 
 def _draw_devices(page: Page, devices: list[Told]) -> None:
     page.heading("Devices, as their records tell")
-    page.table(
-        ("Device", "What the records say"), [(of["device"], of["said"]) for of in devices]
-    )
+    page.table(("Device", "What the records say"), [(of["device"], of["said"]) for of in devices])
 
 
 def _draw_facts(page: Page, told: Told) -> None:

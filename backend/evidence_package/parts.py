@@ -1,8 +1,8 @@
 """What of a package is evidence, read back: nothing here is a conclusion.
 
-    ledger/*.jsonl     who was monitored by which device       stated/*.jsonl   what people stated
-    sealed/*.jsonl     hubs, key records, data keys, records, checkpoints, what is gone or absent
-    cover.json         what was asked                           rule_sets.json   by which rules
+ledger/*.jsonl     who was monitored by which device       stated/*.jsonl   what people stated
+sealed/*.jsonl     hubs, key records, data keys, records, checkpoints, what is gone or absent
+cover.json         what was asked                           rule_sets.json   by which rules
 """
 
 from __future__ import annotations

@@ -11,8 +11,8 @@ from pathlib import Path
 import msgspec
 
 from backend.errors import PackageUnusable, SignOffRefused
-from backend.exports import write_export
 from backend.evidence_package.asked import Asked
+from backend.exports import write_export
 
 SUFFIX = ".signed.json"
 

@@ -35,7 +35,9 @@ def load_stated_rows(
         return rows
     stretches = [(since - AROUND, until + AROUND) for since, until in spans]
     within = [(as_ms(since), as_ms(until)) for since, until in stretches]
-    months = {f"{day:%Y-%m}" for since, until in stretches for day in _days(since.date(), until.date())}
+    months = {
+        f"{day:%Y-%m}" for since, until in stretches for day in _days(since.date(), until.date())
+    }
     kept = {row["id"] for row in rows if _bears(row, within, months)}
     while True:
         linked = {

@@ -151,8 +151,10 @@ def test_a_driver_that_is_not_installed_is_named_for_each_record(files):
         ("cover.json", b"{}"),
         ("cover.json", b"[" * 5000),
         ("rule_sets.json", b"[]"),
-        ("sealed/hubs.jsonl", b'{"id":"hub-1","sign_keys":[],"enrolled_ms":0,'
-         b'"retired_ms":null,"revoked_ms":null}'),
+        (
+            "sealed/hubs.jsonl",
+            b'{"id":"hub-1","sign_keys":[],"enrolled_ms":0,"retired_ms":null,"revoked_ms":null}',
+        ),
         ("sealed/records.jsonl", b"{"),
         ("ledger/patient.jsonl", b'{"id":1,"more":2}'),
         ("ledger/assignment.jsonl", b'{"id":"x"}'),

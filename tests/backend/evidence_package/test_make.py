@@ -253,9 +253,7 @@ def test_a_judgement_that_was_altered_gives_no_package(office):
     moved = [[MORNING + 9 * DAY, MORNING + 9 * DAY]]
     with office.ledger.writing() as connection:
         connection.execute(
-            update(ledger.judgement)
-            .where(ledger.judgement.c.reading == 2)
-            .values(candidates=moved)
+            update(ledger.judgement).where(ledger.judgement.c.reading == 2).values(candidates=moved)
         )
     with pytest.raises(EvidenceRefused, match="does not give itself again"):
         make(office)
