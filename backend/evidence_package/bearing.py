@@ -80,10 +80,10 @@ def _find_reaches(seen: Iterable[Row[Any]]) -> dict[int, Reach]:
     return reaches
 
 
-def _load_clocks(connection: Connection, device: int, since: int, until: int) -> Iterable[Row[Any]]:
+def _load_clocks(connection: Connection, device: int, since: int, until: int) -> Iterator[Row[Any]]:
     table = ledger.device_clock
-    return connection.execute(
-        select(table.c.epoch, table.c.sequence, table.c.boot, table.c.quality).where(
+    yield from connection.execute(
+        select(table).where(
             table.c.device == device,
             or_(
                 table.c.placed_ms.is_(None),
@@ -93,15 +93,13 @@ def _load_clocks(connection: Connection, device: int, since: int, until: int) ->
                 ),
             ),
         )
-    ).all()
+    )
 
 
 def _load_delivered(
     connection: Connection, device: int, since: int, until: int
-) -> Iterable[Row[Any]]:
+) -> Iterator[Row[Any]]:
     table = ledger.sighting
-    return connection.execute(
-        select(table.c.epoch, table.c.sequence, table.c.boot, table.c.quality).where(
-            table.c.device == device, table.c.placed_ms.between(since, until)
-        )
-    ).all()
+    yield from connection.execute(
+        select(table).where(table.c.device == device, table.c.placed_ms.between(since, until))
+    )
