@@ -64,7 +64,7 @@ def tell(kind: inspect.Type) -> str:
         case inspect.StrType(pattern=str(pattern)):
             return _PATTERNS[pattern]
         case inspect.StrType(min_length=1):
-            return "a text that is not empty, of at most 4000 characters"
+            return "a text of 1 to 4000 characters"
         case inspect.IntType(ge=least, le=most):
             return f"a whole number from {least}" + (f" to {most}" if most else " on")
     return _WORDS.get(type(kind), "a text")

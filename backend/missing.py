@@ -13,7 +13,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, Select, insert, literal, select
 
 from backend.facts_log import FactsLog, Noted
-from backend.ledger import Ledger, legal_hold, missing_accepted, missing_fact
+from backend.ledger import Ledger, fact, legal_hold, missing_accepted, missing_fact
 from backend.rows import add_rows
 
 LOG_LOST = "the log of facts itself"
@@ -87,5 +87,6 @@ _KNOWN: list[Select[tuple[str, str, bytes, str, int]]] = [
         legal_hold.c.digest,
         legal_hold.c.by,
         legal_hold.c.entered_ms,
-    )
+    ),
+    select(fact.c.patient, fact.c.kind, fact.c.digest, fact.c.actor, fact.c.at_ms),
 ]

@@ -6,6 +6,7 @@ The cost of a verdict does not grow with the months behind it: `backend.patient_
 from __future__ import annotations
 
 from datetime import date, datetime
+from typing import NamedTuple
 
 import msgspec
 from sqlalchemy import Connection
@@ -13,10 +14,12 @@ from sqlalchemy import Connection
 from backend.billing.facts import Facts, Question, Reading
 from backend.billing.periods import LENGTH, Period
 from backend.billing.policy import DEFAULT, Policy
+from backend.billing.rule_sets import RuleSets
 from backend.billing.situation import today
 from backend.billing.verdict import Verdict, judge_every_way
+from backend.held import hold_verdict
 from backend.patient_basis import load_basis, load_recurring
-from backend.patient_typed import as_ms
+from backend.patient_typed import Course, as_ms
 from backend.patient_window import Window
 from backend.rule_rows import load_rule_sets
 
@@ -36,6 +39,16 @@ def load_facts(
     return basis.complete(basis.readings.load_all(), load_recurring(connection, basis))
 
 
+class Examined(NamedTuple):
+    """A verdict, with what it was found from."""
+
+    verdict: Verdict
+    facts: Facts
+    question: Question
+    course: Course
+    rule_sets: RuleSets
+
+
 def judge_patient(  # noqa: PLR0913  one for each part of the question
     connection: Connection,
     patient: str,
@@ -51,20 +64,42 @@ def judge_patient(  # noqa: PLR0913  one for each part of the question
     It lists the readings of that period; what lies before the first period is listed with it.
     Raises PatientUnknown, EpisodeUnknown.
     """
+    asked = Asked(patient, episode, period, month)
+    return examine(connection, asked, policy, as_of=as_of).verdict
+
+
+class Asked(NamedTuple):
+    """What is asked of a patient; left out: the last episode, the present period, no month."""
+
+    patient: str
+    episode: int | None = None
+    period: int | None = None
+    month: date | None = None
+    is_month_latest: bool = False  # the month in which the period, as far as it has come, ends
+
+
+def examine(
+    connection: Connection, asked: Asked, policy: Policy = DEFAULT, *, as_of: datetime
+) -> Examined:
+    """As `judge_patient`. Raises PatientUnknown, EpisodeUnknown."""
     until_ms = as_ms(as_of)
-    basis = load_basis(connection, patient, episode, until_ms)
+    basis = load_basis(connection, asked.patient, asked.episode, until_ms)
     rule_sets = load_rule_sets(connection, until_ms)
     window = Window(connection, basis, policy, rule_sets)
     opened = window.open(as_of)
-    if period is None:
-        begun = window.find_periods(opened, as_of)
-        ended = basis.course.episode.end
-        day = today(basis.facts, as_of)
-        last = min(day, ended) if ended else day
-        period = max(1, begun.number_of(last)) if begun else 1
-    question = Question(period=period, month=month, as_of=as_of)
+    periods = window.find_periods(opened, as_of)
+    day = min(today(basis.facts, as_of), basis.course.episode.end or date.max)
+    number = asked.period
+    if number is None:
+        number = max(1, periods.number_of(day)) if periods else 1
+    month = asked.month
+    if month is None and asked.is_month_latest:
+        month = min(day, periods.number(number).last) if periods else day
+    question = Question(period=number, month=month, as_of=as_of)
     facts = window.load(opened, question)
-    return _of_period(judge_every_way(facts, question, policy, rule_sets), facts)
+    verdict = _of_period(judge_every_way(facts, question, policy, rule_sets), facts)
+    verdict = hold_verdict(connection, asked.patient, verdict)
+    return Examined(verdict, facts, question, basis.course, rule_sets)
 
 
 def _of_period(verdict: Verdict, facts: Facts) -> Verdict:

@@ -150,7 +150,8 @@ class DeviceSettings(Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     ] = ""
     bond: Annotated[bool, Meta(description="true or false")] = False
     history: Annotated[
-        Literal["new", "all"], Meta(description='"all", or "new" to leave out what it stored before')
+        Literal["new", "all"],
+        Meta(description='"all", or "new" without what came before it'),
     ] = "all"
 
 

@@ -1,7 +1,8 @@
 """Why a reading does not count and why a code is blocked, in the order in which reasons apply.
 
-Names and order are those of the rule table, 1g; STRADDLES_MIDNIGHT and BETWEEN_PERIODS are ours,
-for which it has none. The words are ours, as the descriptors of the codes are licensed.
+Names and order are those of the rule table, 1g; STRADDLES_MIDNIGHT, BETWEEN_PERIODS and
+FACTS_MISSING are ours, for which it has none. The words are ours, as the descriptors of the codes
+are licensed.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ class Exclusion(StrEnum):
 class Block(StrEnum):
     """Why a code is not billable; the first that applies is given, or a reading's `Exclusion`."""
 
+    FACTS_MISSING = "FACTS_MISSING"
     BILLER_NOT_ELIGIBLE = "BILLER_NOT_ELIGIBLE"
     NO_ORDER = "NO_ORDER"
     NO_CONSENT = "NO_CONSENT"
@@ -97,6 +99,7 @@ WORDS: dict[str, str] = {
     "AFTER_REVOCATION": "It was measured on or after the day on which consent was revoked.",
     "INPATIENT": "The patient was in hospital that day.",
     "DUPLICATE": "It is the same reading once more.",
+    "FACTS_MISSING": "Facts that people typed are not in the ledger: `missing` names them.",
     "BILLER_NOT_ELIGIBLE": "The biller's profession cannot bill this programme.",
     "NO_ORDER": "No order is on file.",
     "NO_CONSENT": "No consent is on file.",
@@ -154,6 +157,7 @@ ROWS: dict[str, str] = {
     "AFTER_REVOCATION": "R-CONS",
     "INPATIENT": "R-INP",
     "DUPLICATE": "R-DAY-1",
+    "FACTS_MISSING": "ours",
     "BILLER_NOT_ELIGIBLE": "R-WHO",
     "NO_ORDER": "R-ORD",
     "NO_CONSENT": "R-CONS",

@@ -20,6 +20,8 @@ COMMANDS = {
     "retire": "take nothing more of a hub that it seals after an instant",
     "revoke": "take nothing more of a hub, and have the broker refuse it",
     "days": "show a patient's calendar of qualifying days",
+    "facts": "state what is known of a patient: orders, consents, devices, time, notes",
+    "verdict": "say for a patient which codes are billable, and why the others are not",
     "assess": "judge a file of billing cases: which codes, and why not the others",
     "evidence": "pack the evidence for a patient's period, or sign a package off",
     "verify": "open and decode everything in the ledger, or in a package of evidence, again",

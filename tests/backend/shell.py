@@ -8,7 +8,7 @@ from backend.cli import main
 class Shell:
     """Commands in one folder."""
 
-    def __init__(self, folder, capsys):
+    def __init__(self, folder, capsys, clock=None):
         self.folder = folder
         self._capsys = capsys
         self.settings = folder / "backend.toml"
@@ -20,6 +20,9 @@ dir = "{folder / "keys"}"
 [broker]
 host = "broker.example"
 """)
+        if clock:
+            with self.settings.open("a") as file:
+                file.write(f'[clock]\nsource = "script"\noptions = {{file = "{clock}"}}\n')
 
     def run(self, *words):
         """Exit code, stdout and stderr."""

@@ -8,6 +8,7 @@ from backend.cli import main
 from backend.ledger import Ledger, hub_end
 from gateway.provision import make_request
 from tests.backend.office import KEY, PATIENT, START, ZONE, Office, frame, naive, utc
+from tests.backend.stating import papers
 from uplink.statements import Previous
 
 NOON = utc(2026, 3, 2, 17)
@@ -275,3 +276,64 @@ def test_verify_finds_no_problem_and_names_one(shell, office):
 
 def test_the_version_is_that_of_the_distribution(shell):
     assert shell.ask("version")["version"] in shell.run("version")[1]
+
+
+def state_papers(shell):
+    """What makes the office's one reading count, as somebody types it."""
+    words = ("--by", "nurse-1", "--because", "the set-up visit")
+    for line in papers():
+        fields = [
+            f"{name}={str(value).lower() if value is True else value}"
+            for name, value in line["body"].items()
+        ]
+        assert shell.run("facts", "add", line["kind"], PATIENT, *fields, *words)[0] == 0
+
+
+@pytest.mark.usefixtures("office")
+def test_a_fact_is_added_once_and_listed_with_its_cause(shell):
+    order = ("facts", "add", "order", PATIENT, "on=2026-03-01", "npi=1000000001")
+    words = ("--by", "nurse-1", "--because", "fax of the practice")
+    first, again = (shell.ask(*order, *words) for _ in range(2))
+    assert first == {"added": again["known"], "known": []}
+    (listed,) = shell.ask("facts", "list", PATIENT)["facts"]
+    assert (listed["name"], listed["body"], listed["by"], listed["because"]) == (
+        *first["added"],
+        {"on": "2026-03-01", "npi": "1000000001"},
+        "nurse-1",
+        "fax of the practice",
+    )
+    code, _, said = shell.run(*order[:4], "on=yesterday", *words)
+    assert code == 1
+    assert "body.on: found 'yesterday', wanted a date such as 2026-03-01" in said
+
+
+@pytest.mark.usefixtures("office")
+def test_a_file_of_facts_is_imported_wholly_or_not_at_all(shell):
+    file = shell.folder / "facts.jsonl"
+    lines = [json.dumps(line) for line in papers()]
+    file.write_text("\n".join([*lines, "{"]))
+    code, _, said = shell.run("facts", "import", str(file))
+    assert code == 1
+    assert f"line {len(lines) + 1}" in said
+    assert shell.ask("facts", "list", PATIENT)["facts"] == []
+    file.write_text("\n".join(lines))
+    assert len(shell.ask("facts", "import", str(file))["added"]) == len(lines)
+    assert shell.ask("facts", "import", str(file))["added"] == []
+    assert shell.run("facts", "import", str(shell.folder / "none"))[0] == 1
+
+
+@pytest.mark.usefixtures("office")
+def test_a_verdict_says_in_words_which_codes_are_billable_and_why_not(shell):
+    code, _, said = shell.run("verdict", PATIENT)
+    assert code == 1
+    assert "facts add episode" in said
+    state_papers(shell)
+    found = shell.ask("verdict", PATIENT, "--period", "1", "--month", "2026-03")
+    assert found["qualifying_days"] == 1
+    reasons = {code["code"]: code.get("reason") for code in found["codes"]}
+    assert reasons["99454"] == "DAYS_BELOW_16"
+    assert (found["late"], found["excluded"]) == ([], [])
+    code, out, _ = shell.run("verdict", PATIENT, "--period", "1")
+    assert code == 0
+    assert "99454  blocked, DAYS_BELOW_16: Fewer than 16 qualifying days." in out
+    assert shell.run("verdict", PATIENT, "--policy", "day=moon")[0] == 2

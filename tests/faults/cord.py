@@ -33,6 +33,7 @@ class AcknowledgingCuff:
     info: ClassVar[DriverInfo] = replace(
         BloodPressure.info,
         id="acknowledging-cuff",
+        names=("Cord",),
         characteristics=(MEASUREMENT, CLOCK, ACKNOWLEDGE),
         writes=(ACKNOWLEDGE,),
     )

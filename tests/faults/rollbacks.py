@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
-from contextlib import closing
 
 from backend.wanted import AGAIN_MS
 from simulator import history, journals
@@ -28,17 +26,13 @@ async def restored_ledger(run: Run) -> Result:
         await rig.start()
         await _live_on(rig, run.either(1, 3))
         yesterday = rig.folder / "yesterday.db"
-        with (
-            closing(sqlite3.connect(rig.ledger)) as ledger,
-            closing(sqlite3.connect(yesterday)) as db,
-        ):
-            ledger.backup(db)
+        rig.ask_office("backup", "--out", yesterday)
         await _live_on(rig, run.either(2, 6))
         before = sum(rig.ask_hub(hub.name)["records"] for hub in rig.hubs)
         await rig.kill(rig.worker)
         for path in rig.folder.glob("ledger.db*"):
             path.unlink()
-        copy(yesterday, rig.ledger)
+        rig.ask_office("restore", yesterday)
         lacking = before - rig.note_restored()
         await rig.launch(rig.worker)
         passing = asyncio.create_task(_let_time_pass(rig))

@@ -47,6 +47,14 @@ def test_the_example_is_valid():
     assert load_settings(ROOT / "config/gateway.toml").hub.id == "hub-1"
 
 
+def test_the_example_is_valid_with_its_device_as_well():
+    text = (ROOT / "config/gateway.toml").read_text()
+    begun = text.index("# [[devices]]")
+    table = text[begun : text.index("\n\n", begun)].replace("\n# ", "\n").removeprefix("# ")
+    [device] = parse_settings((text + table).encode()).devices
+    assert (device.driver, device.bond, device.history) == ("sig-blood-pressure", True, "all")
+
+
 def test_a_socket_path_that_is_too_long_for_the_system_is_named_with_what_to_do():
     long = f'[control]\nsocket = "/{"ü" * 53}"\n'
     parse_settings((LEAST + long).encode())

@@ -61,7 +61,7 @@ class ForeignMonth(Demo):
         """To the end of the script; then the consumer's days."""
         await self.stage.install()
         for event in self.script.events():
-            await self._happen(event)
+            await self._happen([event])
             match getattr(event.what, "do", None):
                 case "broker-returns":  # ten days of records are under way
                     await self._kill(self.stage.backend)

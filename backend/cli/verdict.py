@@ -1,0 +1,79 @@
+"""`vitalpost-backend verdict`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from backend.billing.policy import choices, parse_policy
+from backend.cli.reader import add_reader, note
+from backend.clock import load_clock
+from backend.config import load
+from backend.ledger import Ledger
+from backend.patient_facts import Asked, examine
+from backend.patient_typed import as_instant
+from backend.patient_view import as_json, draw
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare `PATIENT [--period N] [--month YYYY-MM] [--episode N] [--as-of TIME] …`."""
+    parser.add_argument("patient", metavar="PATIENT")
+    parser.add_argument(
+        "--period", metavar="N", type=parse_number, help="left out: the present one"
+    )
+    parser.add_argument(
+        "--month", metavar="YYYY-MM", type=parse_month, help="left out: where the period ends"
+    )
+    parser.add_argument("--episode", metavar="N", type=parse_number, help="left out: the last one")
+    parser.add_argument(
+        "--as-of", metavar="TIME", type=parse_time, help="by what was known then; left out: now"
+    )
+    parser.add_argument(
+        "--policy", metavar="NAME=VALUE", nargs="+", action="extend", default=[], help=choices()
+    )
+    add_reader(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the verdict."""
+    policy = parse_policy(args.policy)
+    settings = load(args.settings)
+    as_of = args.as_of or as_instant(load_clock(settings.clock).utc_ns() // 1_000_000)
+    asked = Asked(args.patient, args.episode, args.period, args.month, is_month_latest=True)
+    ledger = Ledger(Path(settings.ledger.path))
+    note(args, settings, ledger, args.patient, "verdict")
+    with ledger.reading() as connection:
+        found = examine(connection, asked, policy, as_of=as_of)
+    if args.json:
+        print(json.dumps(as_json(args.patient, found)))
+    else:
+        print("\n".join(draw(args.patient, found)))
+    return 0
+
+
+def parse_number(text: str) -> int:
+    """A number from 1 on."""
+    if not text.isdecimal() or not 1 <= int(text) <= 1200:  # noqa: PLR2004  a hundred years
+        raise argparse.ArgumentTypeError("wanted a whole number from 1 to 1200")
+    return int(text)
+
+
+def parse_month(text: str) -> date:
+    """The first date of a month."""
+    try:
+        return date.fromisoformat(f"{text}-01")
+    except ValueError as error:
+        raise argparse.ArgumentTypeError("wanted a month such as 2026-03") from error
+
+
+def parse_time(text: str) -> datetime:
+    """An instant."""
+    try:
+        when = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError("wanted a time as in 2026-03-01T12:00Z") from error
+    if when.tzinfo is None:
+        raise argparse.ArgumentTypeError("a time without a zone: end it with Z for UTC")
+    return when.astimezone(UTC)

@@ -1,0 +1,80 @@
+from datetime import UTC, date, datetime
+
+import pytest
+from sqlalchemy import delete
+
+from backend import ledger
+from backend.billing.reasons import Block
+from backend.fact_entry import enter, parse
+from backend.facts_log import LOG, FactsLog
+from backend.held import hold_verdict
+from backend.missing import accept_missing, find_missing, look_for_missing
+from backend.patient_facts import judge_patient
+from tests.backend.office import PATIENT, START
+
+AS_OF = datetime(2026, 5, 10, tzinfo=UTC)
+SAID = {"patient": PATIENT, "by": "N. N.", "because": "told on the telephone"}
+
+
+@pytest.fixture
+def log(tmp_path):
+    return FactsLog(tmp_path / LOG)
+
+
+@pytest.fixture
+def judged(kept_office, log):
+    """A patient of whom an episode and a consent were typed, and noted."""
+    look_for_missing(kept_office.ledger, log, START)
+    state(kept_office, "episode", {"start": "2026-02-27", "program": "RPM"})
+    state(kept_office, "consent", {"on": "2026-02-27", "method": "verbal"})
+    look_for_missing(kept_office.ledger, log, START)
+    return kept_office
+
+
+def state(office, kind, body):
+    with office.ledger.writing() as connection:
+        enter(connection, [parse(1, SAID | {"kind": kind, "body": body})], office.now_ms)
+
+
+def verdict(office):
+    with office.ledger.reading() as connection:
+        return judge_patient(connection, PATIENT, 1, date(2026, 3, 1), as_of=AS_OF)
+
+
+def restore_the_ledger_of_before(office, log):
+    with office.ledger.writing() as connection:
+        connection.execute(delete(ledger.fact).where(ledger.fact.c.kind == "consent"))
+    look_for_missing(office.ledger, log, START)
+
+
+def reasons(office):
+    return {code.reason for code in verdict(office).codes}
+
+
+def test_while_a_fact_is_missing_every_code_is_held_by_that_and_by_nothing_else(judged, log):
+    assert Block.FACTS_MISSING not in reasons(judged)
+    restore_the_ledger_of_before(judged, log)
+    held = verdict(judged)
+    assert {code.reason for code in held.codes} == {Block.FACTS_MISSING}
+    assert (held.billable, held.flags) == ((), ())
+
+
+def test_entered_again_the_verdict_is_that_of_before(judged, log):
+    before = verdict(judged)
+    restore_the_ledger_of_before(judged, log)
+    state(judged, "consent", {"on": "2026-02-27", "method": "verbal"})
+    assert verdict(judged) == before
+
+
+def test_a_named_person_may_end_the_hold(judged, log):
+    restore_the_ledger_of_before(judged, log)
+    with judged.ledger.writing() as connection:
+        accept_missing(connection, find_missing(connection), "N. N.", "asked again", START)
+    assert Block.FACTS_MISSING not in reasons(judged)
+
+
+def test_another_patients_missing_fact_holds_nobody_else(judged, log):
+    before = verdict(judged)
+    restore_the_ledger_of_before(judged, log)
+    with judged.ledger.reading() as connection:
+        assert hold_verdict(connection, "patient-2", before) == before
