@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Table
 from backend.billing.facts import Facts, Question
 from backend.billing.policy import Policy
 from backend.billing.rule_sets import RuleSets
+from backend.patient_window import Looked
 
 FORMAT = 1
 
@@ -44,6 +45,13 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         return (self.as_of - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
 
 
+class Loaded(NamedTuple):
+    """What the rules are asked with, and where it was looked for; none: everywhere."""
+
+    facts: Facts
+    looked: Looked | None
+
+
 class Judging(NamedTuple):
     """How a ledger is asked, and its tables of what people stated.
 
@@ -51,5 +59,5 @@ class Judging(NamedTuple):
     """
 
     tables: Sequence[Table]
-    load_facts: Callable[[Connection, Asked], Facts]
+    load: Callable[[Connection, Asked], Loaded]
     load_rule_sets: Callable[[Connection, Asked], RuleSets]

@@ -34,7 +34,7 @@ from backend.evidence_package.listing import list_days, list_devices, list_readi
 from backend.evidence_package.page import draw_page
 from backend.evidence_package.people import load_people
 from backend.evidence_package.rows import as_document, as_lines, spell
-from backend.evidence_package.scope import find_hull, find_spans, select_readings
+from backend.evidence_package.scope import find_hull, select_readings
 from backend.evidence_package.standing import Statements, load_statements, tell_completeness
 from backend.evidence_package.stated import load_stated_rows
 from backend.membership import load_sign_keys
@@ -70,11 +70,10 @@ def make_package(source: Source, asked: Asked) -> Made:
     people = load_people(connection, asked.patient)
     if not people.assignment:
         raise PatientUnknown(asked.patient)
-    facts = judging.load_facts(connection, asked)
+    facts, looked = judging.load(connection, asked)
     rule_sets = judging.load_rule_sets(connection, asked)
     verdict = judge_every_way(facts, asked.question, asked.policy, rule_sets)
-    spans = find_spans(facts, verdict, asked.scope)
-    readings = select_readings(facts, spans)
+    readings = select_readings(facts, looked)
     cutter = Cutter(
         connection, source.opener, people.own(asked.patient), asked.as_of_ms, source.told
     )
@@ -93,7 +92,7 @@ def make_package(source: Source, asked: Asked) -> Made:
             list(tell_completeness(connection, excerpt, statements, source.told))
         ),
         "stated": {
-            table.name: spell(load_stated_rows(connection, table, asked, spans))
+            table.name: spell(load_stated_rows(connection, table, asked, looked))
             for table in judging.tables
         },
     }

@@ -67,7 +67,7 @@ def find_as_of(source: Source, asked: Asked, now_ms: int) -> datetime:
     """
     now = _EPOCH + timedelta(milliseconds=now_ms)
     asked = msgspec.structs.replace(asked, as_of=now)
-    facts = source.judging.load_facts(source.connection, asked)
+    facts = source.judging.load(source.connection, asked).facts
     rule_sets = source.judging.load_rule_sets(source.connection, asked)
     hull = find_hull(judge(facts, asked.question, asked.policy, rule_sets))
     known = _EPOCH + timedelta(milliseconds=_find_newest(source.connection, asked.patient))

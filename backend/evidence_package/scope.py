@@ -1,35 +1,35 @@
-"""Which readings are evidence for a period: no more of a patient than bears on the verdict.
+"""Which readings are evidence for a period: no more of a patient than its verdict looks at.
 
-That is what was measured or received from the month before the period, or the month asked for, to
-the end of the later one; and what was measured between the set-up and the first date that counts,
-for that date begins all periods. Where nothing counts, or more is needed, it is everything.
+That is what was measured or received about the period and the month asked for, and up to the first
+date that counts, for that one begins all periods (backend.patient_window).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta, tzinfo
+from collections.abc import Iterable
+from datetime import UTC, datetime, tzinfo
 
 from backend.billing.facts import Facts, Reading
-from backend.billing.periods import LENGTH
 from backend.billing.verdict import Verdict
 from backend.billing.zones import ONE_DAY, midnight
-from backend.evidence_package.asked import Scope
+from backend.fact_rows import Between
+from backend.patient_typed import as_ms
+from backend.patient_window import Looked
 
-BEFORE = timedelta(days=LENGTH)
-"""The rules look 29 days before a month, and another reading of a rule may begin a period anew."""
-
-Span = tuple[datetime, datetime]
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
 
-def select_readings(facts: Facts, spans: Sequence[Span] | None) -> list[Reading]:
+def select_readings(facts: Facts, looked: Looked | None) -> list[Reading]:
     """The readings that bear on the verdict, in the order of their names."""
-    chosen = (r for r in facts.readings if spans is None or any(_bears(r, s) for s in spans))
-    return sorted(chosen, key=lambda r: (r.identity, r.received or _NEVER))
+    chosen = (
+        one
+        for one in facts.readings
+        if looked is None or any(lies_within(as_ms(at), looked.readings) for at in _instants(one))
+    )
+    return sorted(chosen, key=lambda one: (one.identity, one.received or _NEVER))
 
 
-def find_hull(verdict: Verdict) -> Span | None:
+def find_hull(verdict: Verdict) -> tuple[datetime, datetime] | None:
     """From the beginning of period or month to the end of the later one."""
     dates = [(verdict.period.first, verdict.period.last)] if verdict.period else []
     dates += [(verdict.month.first, verdict.month.last)] if verdict.month else []
@@ -40,21 +40,12 @@ def find_hull(verdict: Verdict) -> Span | None:
     return midnight(first, zone), midnight(last + ONE_DAY, zone)
 
 
-def find_spans(facts: Facts, verdict: Verdict, scope: Scope) -> list[Span] | None:
-    """The stretches of time whose readings bear on the verdict; none where all of them do."""
-    hull = find_hull(verdict)
-    if scope == "episode" or not verdict.counted or hull is None:
-        return None
-    begun = min(one.day for one in verdict.counted)
-    zone = facts.zones.on(begun)
-    since = facts.setup.on if facts.setup else facts.episode_start or begun
-    start = min(since, begun)
-    return [
-        (hull[0] - BEFORE, hull[1] + ONE_DAY),
-        (midnight(start, zone) - ONE_DAY, midnight(begun, zone) + 2 * ONE_DAY),
-    ]
+def lies_within(at_ms: int, stretches: Iterable[Between]) -> bool:
+    """Whether an instant lies in one of the stretches."""
+    return any(since <= at_ms < until for since, until in stretches)
 
 
-def _bears(reading: Reading, span: Span) -> bool:
-    instants = [*(reading.measured or ()), *([reading.received] if reading.received else ())]
-    return any(span[0] <= at < span[1] for at in instants)
+def _instants(reading: Reading) -> tuple[datetime, ...]:
+    """By which it is looked for: when it was measured at the earliest, and when it came."""
+    received = (reading.received,) if reading.received else ()
+    return (reading.measured[0], *received) if reading.measured else received
