@@ -18,7 +18,6 @@ from backend.billing.facts import Reading
 from backend.billing.rule_sets import RuleSets
 from backend.billing.verdict import Verdict, judge_every_way
 from backend.epochs import Opener
-from backend.errors import PatientUnknown
 from backend.evidence_package.asked import Asked, Judging
 from backend.evidence_package.excerpt import Cutter, Excerpt, Told
 from backend.evidence_package.lines import (
@@ -65,19 +64,18 @@ class Made(NamedTuple):
 
 
 def make_package(source: Source, asked: Asked) -> Made:
-    """Ask the ledger, and tell what it answers and from what. Raises PatientUnknown."""
+    """Ask the ledger, and tell what it answers from what.
+
+    Raises PatientUnknown, EpisodeUnknown.
+    """
     connection, judging = source.connection, source.judging
-    people = load_people(connection, asked.patient)
-    if not people.assignment:
-        raise PatientUnknown(asked.patient)
     facts, looked = judging.load(connection, asked)
     rule_sets = judging.load_rule_sets(connection, asked)
     verdict = judge_every_way(facts, asked.question, asked.policy, rule_sets)
     readings = select_readings(facts, looked)
-    cutter = Cutter(
-        connection, source.opener, people.own(asked.patient), asked.as_of_ms, source.told
-    )
     names = {name for reading in readings if (name := _as_name(reading))}
+    people = load_people(connection, asked.patient, names)
+    cutter = Cutter(connection, source.opener, people, asked, source.told)
     hull = find_hull(verdict)
     excerpt = cutter.cut(names, (_as_ms(hull[0]), _as_ms(hull[1])) if hull else None)
     statements = load_statements(connection, excerpt, asked.as_of_ms)

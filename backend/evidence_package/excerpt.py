@@ -19,10 +19,11 @@ from backend import ledger
 from backend.completeness import Fate
 from backend.epochs import Epoch, Opener, make_epoch
 from backend.errors import EvidenceRefused
+from backend.evidence_package.asked import Asked
 from backend.evidence_package.bearing import Key, find_bearing
+from backend.evidence_package.people import People
 from backend.membership import load_sign_keys
 from backend.naming import as_measurement, user_slot
-from backend.patients import Assignment
 from backend.ranges import Range, as_ranges, merge, subtract
 from uplink.errors import SealError, WireError
 from uplink.keys import DataKey
@@ -71,15 +72,15 @@ class Cutter:
         self,
         connection: Connection,
         opener: Opener,
-        assignments: Sequence[Assignment],
-        until_ms: int,
+        people: People,
+        asked: Asked,
         told: Told,
     ) -> None:
-        """`assignments` are the patient's own."""
         self._connection = connection
         self._opener = opener
-        self._assignments = assignments
-        self._until_ms = until_ms
+        self._assignments = people.own(asked.patient)
+        self._devices = {row["id"] for row in people.device}
+        self._until_ms = asked.as_of_ms
         self._told = told
 
     def cut(self, names: Iterable[bytes], span_ms: Range | None) -> Excerpt:
@@ -130,19 +131,21 @@ class Cutter:
         data_key = DataKey(key_record.hub, key_record.kid, key, key_record.base_iv)
         epoch = make_epoch(of.id, key_record, data_key)
         devices = self._load_devices(epoch)
-        own = {number for number, device in devices.items() if self._is_own(device)}
+        own = {number for number, device in devices.items() if device in self._devices}
         taken = []
         for row in rows:
             record = self._open_record(epoch, row)
             name = (epoch.id, row.sequence)
             if record is not None and (
                 name in seen
-                or (self._may_tell(record, devices, own) and (beside is None or name in beside))
+                or (
+                    self._may_tell(row, record, devices, own) and (beside is None or name in beside)
+                )
                 or (isinstance(record, DeviceRecord) and record.device in own)
             ):
                 as_came = (row.sequence, row.received_ms, row.nth or 0, row.sealed)
                 taken.append(Taken(epoch, *as_came, record))
-        if not taken:
+        if all(isinstance(one.record, DeviceRecord) for one in taken):
             return
         found.records += taken
         found.keys[epoch.kid] = key
@@ -158,7 +161,9 @@ class Cutter:
         except SealError as error:
             raise EvidenceRefused(f"hub {record.hub}, epoch {record.kid.hex()}: {error}") from error
 
-    def _may_tell(self, record: Record, devices: Mapping[int, int], own: set[int]) -> bool:
+    def _may_tell(
+        self, row: Row[Any], record: Record, devices: Mapping[int, int], own: set[int]
+    ) -> bool:
         """Whether the record tells of nobody but this patient."""
         number = getattr(record, "device", None)
         if number is None:
@@ -166,13 +171,11 @@ class Cutter:
         if number not in own:
             return False
         if measured := as_measurement(record):
-            day = datetime.fromtimestamp(record.stamp.utc_ms // 1000, UTC).date()
+            at_ms = row.received_ms if row.placed_ms is None else row.placed_ms
+            day = datetime.fromtimestamp(at_ms // 1000, UTC).date()
             of = (devices[number], user_slot(measured))
             return any(a.is_for(*of) and a.covers(day) for a in self._assignments)
         return True
-
-    def _is_own(self, device: int) -> bool:
-        return any(given.device == device for given in self._assignments)
 
     def _open_record(self, epoch: Epoch, row: Row[Any]) -> Record | None:
         """The record; none where nobody can read, and so tell, whose it is."""
@@ -187,7 +190,10 @@ class Cutter:
         record, sighting = ledger.record, ledger.sighting
         same = (sighting.c.epoch == record.c.epoch) & (sighting.c.sequence == record.c.sequence)
         rows = self._connection.execute(
-            select(record.c.sequence, record.c.received_ms, record.c.sealed, sighting.c.nth)
+            select(
+                *(record.c.sequence, record.c.received_ms, record.c.sealed),
+                *(sighting.c.nth, sighting.c.placed_ms),
+            )
             .outerjoin(sighting, same)
             .where(record.c.epoch == epoch, record.c.received_ms <= self._until_ms)
             .order_by(record.c.sequence)

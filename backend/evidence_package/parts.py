@@ -15,7 +15,6 @@ import msgspec
 from sqlalchemy import Table
 
 from backend import ledger
-from backend.billing.rule_sets import RuleSets
 from backend.errors import PackageUnusable
 from backend.evidence_package.asked import FORMAT, Asked, Judging
 from backend.evidence_package.excerpt import Told
@@ -55,11 +54,6 @@ class Parts(NamedTuple):
         for line in self.absent:
             ranges[line.why][bytes.fromhex(line.kid)] = line.ranges
         return Told(**ranges)
-
-    @property
-    def signed_rule_sets(self) -> RuleSets:
-        """The sets by which is judged."""
-        return RuleSets([one.set for one in self.rule_sets])
 
 
 PEOPLE = (ledger.patient, ledger.patient_zone, ledger.device, ledger.assignment)

@@ -224,6 +224,19 @@ def test_what_came_after_the_claim_was_locked_is_listed_apart(office, tmp_path):
     assert check(files).problems == []
 
 
+def test_a_device_that_was_stated_and_never_enrolled_is_the_patients_as_well(office, tmp_path):
+    hub = office.enroll()
+    office.now_ms = MORNING - HOUR
+    home = {"zone": "America/New_York", "from": "2026-03-01"}
+    made.state(office, ("patient", home), *made.FACTS)
+    for day in range(2):
+        measure_day(office, hub, MORNING + day * DAY)
+    office.now_ms = utc(2026, 5, 1)
+    package = make(office)
+    assert len(package.verdict.days) == 2
+    assert check(unpacked(package, tmp_path)).problems == []
+
+
 def test_with_no_reading_at_all_the_facts_alone_are_packed(office, tmp_path):
     office.assign()
     made.state(office, *made.FACTS)
