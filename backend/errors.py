@@ -26,7 +26,10 @@ What is refused of a hub's messages is no error: it is an incident, counted in t
     ├── CaseFault           at a path of a file of cases something else was found than wanted
     ├── FactsRefused        one FactFault(line, path, found, wanted) each
     ├── RuleSetRefused      it cannot be loaded or signed so
-    └── PolicyRefused       no such switch, or no such value   -> exit 2
+    ├── PolicyRefused       no such switch, or no such value   -> exit 2
+    ├── EvidenceRefused     what a package would hold does not bear its verdict out
+    ├── PackageUnusable     a file is no package of evidence, or is damaged
+    └── SignOffRefused      a package cannot be signed off so   -> exit 2
 """
 
 from __future__ import annotations
@@ -344,3 +347,36 @@ class PolicyRefused(BackendError):
         super().__init__(what)
         self.hint = f"Choose from: {choices}."
         self.choices = choices
+
+
+class EvidenceRefused(BackendError):
+    """No package was written: `what` is in the ledger does not bear the verdict out."""
+
+    retry = Retry.TECHNICIAN
+    hint = "Run `vitalpost-backend verify`: it names what is wrong with the ledger."
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what)
+        self.what = what
+
+
+class PackageUnusable(BackendError):
+    """The file at `path` is no package of evidence, or is not whole; `what` says how."""
+
+    hint = "Ask for the file again, and compare the SHA-256 that was printed when it was made."
+
+    def __init__(self, path: Path, what: str) -> None:
+        super().__init__(f"{path}: {what}")
+        self.path = path
+        self.what = what
+
+
+class SignOffRefused(BackendError):
+    """A package is not signed off: `what` forbids it."""
+
+    exit_code = 2
+
+    def __init__(self, what: str, hint: str) -> None:
+        super().__init__(what)
+        self.what = what
+        self.hint = hint

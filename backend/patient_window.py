@@ -52,6 +52,13 @@ class Opened(NamedTuple):
     periods: Sequence[Periods]
 
 
+class Looked(NamedTuple):
+    """The stretches of time that bear on a question: of readings, and of time that was spent."""
+
+    readings: list[Between]
+    times: list[Between]
+
+
 class Window:
     """Loads what a question needs, under a policy and under every alternative to it."""
 
@@ -93,6 +100,10 @@ class Window:
 
     def load(self, opened: Opened, question: Question) -> Facts:
         """The facts about the period and the month."""
+        return self._load(*self.look(opened, question))
+
+    def look(self, opened: Opened, question: Question) -> Looked:
+        """Where a question looks: for readings, and for the time that people spent."""
         spans = [
             Dates(period.first, period.last)
             for periods in opened.periods
@@ -104,7 +115,7 @@ class Window:
             months.append(month)
             spans.append(Dates(month.first - BEFORE_MONTH, month.last))
         stretches = [opened.stretch, *map(_about, spans)]
-        return self._load(stretches, [_about(one) for one in (*spans, *months)])
+        return Looked(unite(stretches), unite(_about(one) for one in (*spans, *months)))
 
     def _begin(self, facts: Facts, policy: Policy, as_of: datetime) -> list[Periods]:
         """The periods by what is known, and by what was when the first claim was locked."""

@@ -166,14 +166,17 @@ class OpeningKey:
 
     def open_key(self, record: KeyRecord) -> DataKey:
         """The data key in a key record, whose signature the caller has verified."""
+        return DataKey(record.hub, record.kid, self.reveal(record), record.base_iv)
+
+    def reveal(self, record: KeyRecord) -> bytes:
+        """The same key as its 32 bytes: what opens the records of one epoch, for evidence."""
         if (record.suite, record.backend_key) != (self._public.suite, self._public.id):
             raise SealError("the data key is sealed to another key", record.backend_key)
         info = hpke_info(record.hub, record.kid)
         try:
-            key = self.open(record.enc, info)
+            return self.open(record.enc, info)
         except SealError as error:
             raise SealError("the key record does not open", record.kid) from error
-        return DataKey(record.hub, record.kid, key, record.base_iv)
 
     def open(self, sealed: bytes, info: bytes) -> bytes:
         """What `SealingKey.seal` was given. Raises SealError."""

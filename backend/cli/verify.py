@@ -10,6 +10,10 @@ from pathlib import Path
 
 from backend.cli.reader import add_reader, note
 from backend.config import load
+from backend.evidence_package.archive import unpack
+from backend.evidence_package.check import check_files
+from backend.evidence_package.judging import JUDGING
+from backend.evidence_package.signing import find_strangers, load_sign_offs
 from backend.keys import load_opening_keys
 from backend.ledger import Ledger
 from backend.registry import load_drivers
@@ -17,13 +21,21 @@ from backend.verify import Verifier
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare nothing but who reads."""
+    """Declare `[FILE.zip]`, and who reads."""
+    parser.add_argument(
+        "package", metavar="FILE.zip", type=Path, nargs="?", help="a package of evidence"
+    )
     add_reader(parser)
-    parser.epilog = "Exits 1 and names every problem if there is one."
+    parser.epilog = (
+        "Without a file the whole ledger. A package needs no ledger, no key and no settings. "
+        "Exits 1 and names every problem if there is one."
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the counts; the problems go to stderr, or into the JSON."""
+    if args.package is not None:
+        return _verify_package(args)
     settings = load(args.settings)
     keys, drivers = load_opening_keys(Path(settings.keys.dir)), load_drivers()
     ledger = Ledger(Path(settings.ledger.path))
@@ -45,3 +57,27 @@ def run(args: argparse.Namespace) -> int:
             print(problem, file=sys.stderr)
         print(f"{len(found.problems)} problems", file=sys.stderr)
     return 1 if found.problems else 0
+
+
+def _verify_package(args: argparse.Namespace) -> int:
+    files, name = unpack(args.package)
+    found = check_files(args.package, files, JUDGING, load_drivers())
+    problems = list(found.problems)
+    problems += (f"{by} signed another package off" for by in find_strangers(args.package, name))
+    signed = [one.by for one in load_sign_offs(args.package) if one.package == name]
+    days = len(found.verdict.days) if found.verdict else None
+    if args.json:
+        said = {"package": name, "patient": found.asked.patient, "records": found.records}
+        said |= {"qualifying_days": days, "software": found.asked.software}
+        print(json.dumps(said | {"signed_off_by": signed, "problems": problems}))
+    else:
+        print(f"{name}  {args.package}")
+        print(f"{found.records:>8} records opened, decoded and judged again")
+        if days is not None:
+            print(f"{days:>8} qualifying days")
+        for by in signed:
+            print(f"signed off by {by}")
+        for problem in problems:
+            print(problem, file=sys.stderr)
+        print(f"{len(problems)} problems", file=sys.stderr)
+    return 1 if problems else 0
