@@ -355,9 +355,10 @@ class EvidenceRefused(BackendError):
     retry = Retry.TECHNICIAN
     hint = "Run `vitalpost-backend verify`: it names what is wrong with the ledger."
 
-    def __init__(self, what: str) -> None:
+    def __init__(self, what: str, hint: str = hint) -> None:
         super().__init__(what)
         self.what = what
+        self.hint = hint
 
 
 class PackageUnusable(BackendError):

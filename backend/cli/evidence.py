@@ -103,7 +103,10 @@ def _make(args: argparse.Namespace, settings: Settings, ledger: Ledger, now_ms: 
     )
     with ledger.reading() as connection:
         if find_missing(connection, args.patient):
-            raise EvidenceRefused("facts that were typed are missing: the verdict is held")
+            raise EvidenceRefused(
+                "facts that were typed are missing: the verdict is held",
+                "See `vitalpost-backend missing`, and enter them again.",
+            )
         source = Source(connection, opener, JUDGING)
         if args.as_of is None:
             as_of = find_as_of(source, asked, now_ms)

@@ -33,7 +33,10 @@ _UNUSABLE = (
     LookupError,
     ValueError,
     TypeError,
-    OverflowError,
+    ArithmeticError,
+    AttributeError,
+    AssertionError,
+    RecursionError,
 )
 
 

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from backend.billing.published import PUBLISHED
 from backend.errors import PackageUnusable
+from backend.evidence_package.archive import unpack
 from backend.evidence_package.check import check_files
 from backend.evidence_package.judging import JUDGING
 from tests.backend.evidence_package.made import check, lines, rewrite
@@ -186,7 +187,8 @@ def test_what_makes_no_ledger_is_one_error(files, name, change):
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(place=st.floats(0, 1, exclude_max=True), change=st.integers(1, 255))
-def test_whatever_byte_is_changed_it_is_an_error_or_a_problem(files, place, change):
+def test_whatever_byte_is_changed_it_is_an_error_or_a_problem(path, place, change):
+    files, _ = unpack(path)
     at = int(place * sum(map(len, files.values())))
     for name in sorted(files):
         if at < len(files[name]):

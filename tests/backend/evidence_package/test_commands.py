@@ -4,6 +4,7 @@ import pytest
 
 from backend import ledger
 from backend.cli import main
+from backend.facts_log import FactsLog, Noted
 from tests.backend.evidence_package import made
 from tests.backend.office import KEY, PATIENT
 from uplink.keys import X_WING, OpeningKey
@@ -39,6 +40,10 @@ host = "broker.example"
 @pytest.fixture
 def shell(office, tmp_path, capsys):
     made.fill(office, days=3)
+    with office.ledger.reading() as connection:
+        rows = connection.execute(ledger.fact.select()).all()
+    noted = [Noted(row.patient, row.kind, row.digest, row.actor, row.at_ms) for row in rows]
+    FactsLog(tmp_path / "facts.log").note(noted)
     return Shell(tmp_path, capsys)
 
 
@@ -150,6 +155,15 @@ def test_a_word_that_says_nothing_is_a_usage_error(shell, words):
     with pytest.raises(SystemExit) as stopped:
         shell.run("evidence", PATIENT, *words)
     assert stopped.value.code == 2
+
+
+def test_no_package_is_made_while_facts_that_were_typed_are_missing(shell):
+    (shell.folder / "facts.log").unlink()
+    out = shell.folder / "package.zip"
+    code, _, told = shell.run("evidence", PATIENT, "--period", 1, "--out", out)
+    assert (code, out.exists()) == (1, False)
+    assert "the verdict is held" in told
+    assert "`vitalpost-backend missing`" in told
 
 
 def test_verify_without_a_file_is_of_the_whole_ledger(shell):
