@@ -16,7 +16,9 @@ What is refused of a hub's messages is no error: it is an incident, counted in t
     ├── ReadingUnopenable   its key is not here
     ├── SinkRefused         nothing may be relayed there   -> exit 2
     ├── SinkFailed          a relay's sink did not acknowledge
-    └── BrokerRefused       the broker does not let the backend subscribe
+    ├── BrokerRefused       the broker does not let the backend subscribe
+    ├── CaseFault           at a path of a file of cases something else was found than wanted
+    └── PolicyRefused       no such switch, or no such value   -> exit 2
 """
 
 from __future__ import annotations
@@ -204,3 +206,26 @@ class BrokerRefused(BackendError):
         super().__init__(f"{what}: refused with reason code 0x{reason_code:02x}")
         self.what = what
         self.reason_code = reason_code
+
+
+class CaseFault(BackendError):
+    """One fault of a file of cases: at `path` something was `found` where `wanted` belongs."""
+
+    hint = "Correct the file: docs/billing.md lists what a case holds. No faulty case was judged."
+
+    def __init__(self, path: str, found: str, wanted: str) -> None:
+        super().__init__(f"{path}: found {found}, wanted {wanted}")
+        self.path = path
+        self.found = found
+        self.wanted = wanted
+
+
+class PolicyRefused(BackendError):
+    """A policy names `what` does not exist; `choices` are those there are."""
+
+    exit_code = 2
+
+    def __init__(self, what: str, choices: str) -> None:
+        super().__init__(what)
+        self.hint = f"Choose from: {choices}."
+        self.choices = choices

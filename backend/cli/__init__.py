@@ -20,6 +20,7 @@ COMMANDS = {
     "retire": "take nothing more of a hub that it seals after an instant",
     "revoke": "take nothing more of a hub, and have the broker refuse it",
     "days": "show a patient's calendar of qualifying days",
+    "assess": "judge a file of billing cases: which codes, and why not the others",
     "verify": "open and decode everything in the ledger again",
     "version": "print the version",
 }

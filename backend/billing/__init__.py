@@ -1,0 +1,1 @@
+"""The billing rules: dated rule sets, and pure functions from facts to a verdict."""
