@@ -1,0 +1,129 @@
+"""A case, read into what the naive model asks of it."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+ONE_DAY = timedelta(days=1)
+SWITCHES = {
+    "day": "home",
+    "anchor": "first_reading",
+    "count_by": "measured",
+    "setup_min_2026": "by_programme",
+    "span": "hold",
+}
+PHYSIOLOGIC = {
+    "blood_pressure",
+    "weight",
+    "pulse_oximeter",
+    "glucose_meter",
+    "thermometer",
+    "ecg",
+}
+THERAPEUTIC = {
+    "inhaler_sensor": ("resp", "other"),
+    "motion_sensor": ("msk", "other"),
+    "exercise_app": ("msk", "other"),
+    "pain_app": ("msk", "other"),
+    "cbt_app": ("cbt", "other"),
+    "pill_dispenser": ("resp", "msk", "cbt", "other"),
+}
+DATA = (None, "measurement", "reading", "opened", "dispensed")
+
+
+def as_date(text):
+    return date.fromisoformat(text) if text else None
+
+
+def as_instant(text):
+    return datetime.fromisoformat(text) if text else None
+
+
+def as_list(found):
+    if not found:
+        return []
+    return found if isinstance(found, list) else [found]
+
+
+class Story:
+    """The case with its dates read; every other fact is asked of it by the key it has there."""
+
+    def __init__(self, case, policy=None):
+        self.case = case
+        self.facts = case["facts"]
+        self.policy = {**SWITCHES, **{k: str(v) for k, v in (policy or {}).items()}}
+        self.program = case["program"]
+        self.category = case.get("rtm_category")
+        self.as_of = as_instant(case["as_of"])
+        self.asked_period = case["evaluate"].get("period") or 1
+        self.asked_month = case["evaluate"].get("month")
+        self.moves = sorted(
+            (as_date(move["from"]), ZoneInfo(move["timezone"]))
+            for move in as_list(case.get("timezone_history"))
+        )
+        self.first_zone = ZoneInfo(case["timezone"])
+        consent = self.facts.get("consent") or {}
+        self.consented = as_date(consent.get("date"))
+        self.revoked = as_date(consent.get("revoked"))
+        setup = self.facts.get("setup") or {}
+        self.set_up = as_date(setup.get("date"))
+        self.educated = bool(setup.get("education_done"))
+        self.ordered = as_date(self.facts.get("order_date"))
+        self.episode = as_date(self.facts.get("episode_start"))
+        known = (self.ordered, self.consented, self.set_up, self.episode)
+        self.start = max((day for day in known if day), default=None)
+        self.locks = [
+            (1, as_instant(lock)) if isinstance(lock, str) else (lock["period"], as_instant(lock["at"]))
+            for lock in as_list(self.facts.get("claim_locked_at"))
+        ]
+
+    def zone_on(self, day):
+        """The patient's zone on a date: the last move that had come by then."""
+        zone = self.first_zone
+        for since, moved_to in self.moves:
+            if since <= day:
+                zone = moved_to
+        return zone
+
+    def zone_at(self, instant):
+        """The patient's zone at an instant: the last move whose own date had come there."""
+        zone = self.first_zone
+        for since, moved_to in self.moves:
+            if since <= instant.astimezone(moved_to).date():
+                zone = moved_to
+        return zone
+
+    def practice_zone(self):
+        name = self.facts.get("practice_timezone")
+        return ZoneInfo(name) if name else None
+
+    def device(self, event):
+        return self.case["devices"].get(event["device_id"])
+
+
+def measured(event):
+    """The first and last instant at which it can have been measured, or none without an offset."""
+    stamp = as_instant(event.get("timestamp"))
+    if stamp is None or stamp.tzinfo is None:
+        return None
+    if event.get("clock") == "offset_known":
+        stamp = (stamp.astimezone(UTC) - timedelta(seconds=event["clock_offset_s"])).astimezone(
+            stamp.tzinfo
+        )
+    later = stamp.astimezone(UTC) + timedelta(seconds=event.get("uncertain_s", 0))
+    return stamp, later.astimezone(stamp.tzinfo)
+
+
+def is_clock_wrong(event):
+    return event.get("clock") not in (None, "ok", "offset_known")
+
+
+def is_live(event):
+    return event.get("delivery") in (None, "live")
+
+
+def sameness(event):
+    """What is equal for two sightings of one reading."""
+    kind = event.get("device_kind")
+    return event["device_id"], event.get("timestamp"), kind, event.get("value")
