@@ -34,9 +34,6 @@ class Asked:
             self.month = tuple(int(part) for part in story.asked_month.split("-"))
             self.month_last = date(*self.month, calendar.monthrange(*self.month)[1])
             self.month_first = date(*self.month, 1)
-        self.time_zone = story.practice_zone() or story.zone_on(
-            self.month_last if self.month else story.as_of.date()
-        )
         dates = list(self.days or ())
         if self.month:
             dates += [self.month_first, self.month_last]
@@ -46,6 +43,13 @@ class Asked:
     def is_overlapped(self, fact):
         """Whether a fact with from and to meets the hull of period and month."""
         return self.hull is not None and _meets(fact, *self.hull)
+
+    def zone_of_month(self, month):
+        """The practice's zone, or else the patient's when the month began."""
+        return self.story.practice_zone() or self.story.zone_on(date(*month, 1))
+
+    def minutes_of(self, month):
+        return minutes.of_month(self.story, month, self.zone_of_month(month))
 
     def is_period_open(self):
         zone = UTC if self.policy["day"] == "utc" else period_zone(self.story, self.days)
@@ -73,7 +77,7 @@ def every_code(story, found):
         yield code, reason, 1, dos
     if asked.month:
         yield from _management(asked, block)
-    if story.program == "RPM" and any(e.get("purpose") == "99091" for e in minutes.entries(story)):
+    if story.program == "RPM" and any(map(minutes.is_professional, minutes.entries(story))):
         yield "99091", block or _professional(asked), 1, dos
 
 
@@ -132,7 +136,7 @@ def _devices(asked, block):
         held = block or "CGM_95250_OVERLAP"
     else:
         held = block
-    yield setup, held or _setup(asked, setup, day)
+    yield setup, held or _setup(asked, day)
     if short is None:
         yield "RTM device supply", "NO_SUPPLY_CODE"
     else:
@@ -140,9 +144,9 @@ def _devices(asked, block):
         yield long, held or _long(asked)
 
 
-def _setup(asked, code, day):
+def _setup(asked, day):
     story = asked.story
-    if _is_setup_billed(story, code):
+    if _is_setup_billed(story):
         return "ALREADY_BILLED_EPISODE"
     if story.set_up is None or not story.educated:
         return "NO_SETUP_EDUCATION"
@@ -167,11 +171,11 @@ def _setup(asked, code, day):
     return None
 
 
-def _is_setup_billed(story, code):
+def _is_setup_billed(story):
     billed = story.facts.get("setup_billed")
     dates = [None if billed is True else as_date(billed)] if billed else []
     for claim in as_list(story.facts.get("own_claims")):
-        if claim["code"] == code:
+        if claim["code"] in ("99453", "98975"):
             dates.append(as_date(claim.get("dos")))
     return any(d is None or story.episode is None or d >= story.episode for d in dates)
 
@@ -207,10 +211,10 @@ def _long(asked):
 
 def _management(asked, block):
     story, last = asked.story, asked.month_last
-    spent = minutes.of_month(story, asked.month, asked.time_zone)
+    spent = asked.minutes_of(asked.month)
     begins = asked.month_first - 29 * ONE_DAY
     has_data = any(begins <= day <= last for day in asked.found.dates)
-    is_open = story.as_of.astimezone(asked.time_zone).date() <= last
+    is_open = story.as_of.astimezone(asked.zone_of_month(asked.month)).date() <= last
     first, base, more = TIME[story.program]
     for code, fewest in ((first, 10), (base, 20), (more, 40)):
         reason = block
@@ -246,7 +250,7 @@ def _professional(asked):
     if whole < 30:
         return "MINUTES_BELOW_30"
     for month in {(day.year, day.month) for day in asked.days}:
-        spent = minutes.of_month(story, month, asked.time_zone)
+        spent = asked.minutes_of(month)
         if spent.whole >= 20 and spent.is_live:
             return "CONFLICT_99457"
     return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, timedelta
+from datetime import UTC, date, timedelta
 
 from .story import (
     DATA,
@@ -12,6 +12,7 @@ from .story import (
     as_date,
     as_instant,
     as_list,
+    has_no_offset,
     is_clock_wrong,
     is_live,
     measured,
@@ -26,6 +27,7 @@ class Count:
 
     def __init__(self):
         self.day_one = None
+        self.is_fixed = False  # a claim was locked when something counted already
         self.dates = set()
         self.reasons = []  # one of each event, in the order of events; none: it counts
 
@@ -41,7 +43,7 @@ def count(story):
     """Judge every event; the duplicates last."""
     events = as_list(story.case.get("events"))
     found = Count()
-    found.day_one = _day_one(story, events)
+    found.day_one, found.is_fixed = _day_one(story, events)
     judged = [_reason(story, event, found) for event in events]
     found.reasons = [why for why, _ in judged]
     seen = set()
@@ -58,18 +60,42 @@ def count(story):
 
 
 def _day_one(story, events):
-    """The first date that counts, of what had come when the first claim was locked."""
-    if story.policy["anchor"] == "setup":
-        return story.set_up
+    """The first date that counts, and whether the first claim that was locked has fixed it."""
+    if story.policy["anchor"] == "setup" and (story.set_up or story.start):
+        return story.set_up or story.start, True
     locked = min((at for _, at in story.locks), default=None)
+    at_lock = _first_day(story, [e for e in events if locked and not _is_after(e, locked)])
+    if at_lock or locked is None:
+        return at_lock or _first_day(story, events), at_lock is not None
+    # Nothing counted when the claim was locked: only what is dated up to then is late.
+    late = [at for _, at in story.locks]
+    timely = [
+        e
+        for e in events
+        if all(not _is_after(e, at) or _own_day(story, e) > _date_at_home(story, at) for at in late)
+    ]
+    return _first_day(story, timely), False
+
+
+def _is_after(event, locked):
+    received = as_instant(event.get("received_at"))
+    return received is None or received > locked
+
+
+def _own_day(story, event):
+    """The date of an event that has one."""
+    if _plain_reason(story, event):
+        return date.min
+    return _date_at_home(story, _belonging(story, event))
+
+
+def _first_day(story, events):
     days = []
     for event in events:
-        received = as_instant(event.get("received_at"))
-        if _plain_reason(story, event) or (locked and received > locked):
-            continue
-        dates = {_date_at_home(story, instant) for instant in _when(story, event)}
-        if _timely_reason(story, event, dates) is None:
-            days.append(min(dates))
+        if _plain_reason(story, event) is None:
+            dates = {_date_at_home(story, instant) for instant in _when(story, event)}
+            if _timely_reason(story, event, dates) is None:
+                days.append(_date_at_home(story, _counting(story, event)))
     return min(days, default=None)
 
 
@@ -77,15 +103,43 @@ def _reason(story, event, found):
     why = _plain_reason(story, event)
     if why:
         return why, None
+    if _is_late(story, event, found):
+        return "LATE_AFTER_LOCK", None
     places = [_place(story, found, instant) for instant in _when(story, event)]
     dates = {day for _, day in places}
-    received = as_instant(event["received_at"])
-    for number, at in story.locks:
-        is_before = found.day_one is None or min(dates) < found.day_one
-        if received > at and (is_before or any(place == number for place, _ in places)):
-            return "LATE_AFTER_LOCK", None
     why = _timely_reason(story, event, dates, is_in_seam=any(p == "seam" for p, _ in places))
-    return why, min(dates)
+    if why:
+        return why, None
+    place, day = _place(story, found, _counting(story, event))
+    return ("BETWEEN_PERIODS", None) if place == "seam" else (None, day)
+
+
+def _is_late(story, event, found):
+    """It came after the lock of its period, or would have begun the periods earlier."""
+    received = as_instant(event["received_at"])
+    if event.get("timestamp") is None and not is_live(event):
+        return False
+    place, day = _place(story, found, _belonging(story, event))
+    for number, at in story.locks:
+        if received > at and found.is_fixed and (place == number or day < found.day_one):
+            return True
+        if received > at and not found.is_fixed and day <= _date_at_home(story, at):
+            return True
+    return False
+
+
+def _belonging(story, event):
+    """The instant that says to which period it belongs; of a faulty clock, its own time."""
+    if story.policy["count_by"] == "received" or (is_clock_wrong(event) and is_live(event)):
+        return as_instant(event["received_at"])
+    return measured(event)[0]
+
+
+def _counting(story, event):
+    """The instant whose date counts."""
+    if story.policy["count_by"] == "received":
+        return as_instant(event["received_at"])
+    return _when(story, event)[0]
 
 
 def _plain_reason(story, event):
@@ -109,7 +163,7 @@ def _plain_reason(story, event):
         return "DATA_TYPE_MISMATCH"
     if story.program == "RTM" and story.category not in THERAPEUTIC.get(kind, ()):
         return "DATA_TYPE_MISMATCH"
-    if measured(event) is None:
+    if has_no_offset(event):
         return "NO_OFFSET"
     if received is None or received > story.as_of:
         return "NOT_RECEIVED_YET"
@@ -153,10 +207,9 @@ def _is_within(day, first, last):
 
 
 def _when(story, event):
-    """The first and last instant that are to be dated."""
-    received = as_instant(event["received_at"])
-    if story.policy["count_by"] == "received" or (is_clock_wrong(event) and is_live(event)):
-        return received, received
+    """The first and last instant at which it was measured; by a faulty clock: received."""
+    if is_clock_wrong(event):
+        return as_instant(event["received_at"]), as_instant(event["received_at"])
     return measured(event)
 
 

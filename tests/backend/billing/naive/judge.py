@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 
-from . import minutes
 from .codes import Asked, every_code
 from .days import count
 from .story import Story
@@ -21,7 +20,7 @@ def judge(case, policy=None):
         "qualifying_days": len(asked.counted),
         "period_start": asked.days[0].isoformat() if asked.days else None,
         "period_end": asked.days[-1].isoformat() if asked.days else None,
-        "management_minutes": minutes.of_month(story, asked.month, asked.time_zone).whole
+        "management_minutes": asked.minutes_of(asked.month).whole
         if asked.month
         else None,
         "billable_codes": [

@@ -53,13 +53,17 @@ def of_month(story, month, zone):
 
 
 def of_professionals(story, days, zone):
-    """The whole minutes in person of the 30 dates, none where nobody qualified spent any."""
-    spent = set()
+    """The whole minutes in person of the 30 dates; none where only others spent any."""
+    spent, others = set(), set()
     for entry in entries(story):
-        if is_professional(entry) and entry.get("performer") in PROFESSIONALS:
-            left = _left(story, entry, is_professional)
-            spent |= {s for s in left if _date(s, zone) in days}
-    return len(spent) // 60 if spent else None
+        if is_professional(entry):
+            left = _left(story, entry, lambda other: is_professional(other) or is_management(other))
+            left = {s for s in left if _date(s, zone) in days}
+            if entry.get("performer") in PROFESSIONALS:
+                spent |= left
+            else:
+                others |= left
+    return len(spent) // 60 if spent or not others else None
 
 
 def _left(story, entry, is_same):
@@ -72,7 +76,7 @@ def _left(story, entry, is_same):
             left -= seconds(other)
     for visit in as_list(story.case.get("visits")):
         left -= seconds(visit)
-    return {s for s in left if _is_consented(story, s)}
+    return {s for s in left if s < story.as_of.timestamp() and _is_consented(story, s)}
 
 
 def _is_consented(story, second):

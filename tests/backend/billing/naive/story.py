@@ -103,10 +103,8 @@ class Story:
 
 
 def measured(event):
-    """The first and last instant at which it can have been measured, or none without an offset."""
-    stamp = as_instant(event.get("timestamp"))
-    if stamp is None or stamp.tzinfo is None:
-        return None
+    """The first and last instant at which it can have been measured, by its own clock."""
+    stamp = as_instant(event["timestamp"])
     if event.get("clock") == "offset_known":
         stamp = (stamp.astimezone(UTC) - timedelta(seconds=event["clock_offset_s"])).astimezone(
             stamp.tzinfo
@@ -115,8 +113,13 @@ def measured(event):
     return stamp, later.astimezone(stamp.tzinfo)
 
 
+def has_no_offset(event):
+    stamp = as_instant(event.get("timestamp"))
+    return stamp is not None and stamp.tzinfo is None
+
+
 def is_clock_wrong(event):
-    return event.get("clock") not in (None, "ok", "offset_known")
+    return event.get("timestamp") is None or event.get("clock") not in (None, "ok", "offset_known")
 
 
 def is_live(event):
@@ -124,6 +127,6 @@ def is_live(event):
 
 
 def sameness(event):
-    """What is equal for two sightings of one reading."""
-    kind = event.get("device_kind")
-    return event["device_id"], event.get("timestamp"), kind, event.get("value")
+    """What is equal for two sightings of one reading: of one that tells no time, the receipt."""
+    time = event.get("timestamp") or event.get("received_at")
+    return event["device_id"], time, event.get("device_kind"), event.get("value")
