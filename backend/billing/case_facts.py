@@ -89,7 +89,14 @@ def parse_facts(node: Node, zones: Zones, period: int) -> dict[str, Any]:
         "stays": tuple(
             parse_span(stay, zones)
             for stay in _each(
-                node, "stays", "inpatient_stays", "hospital_stays", "inpatient", "admissions"
+                node,
+                "stays",
+                "inpatient_stays",
+                "inpatient_stay",
+                "inpatient",
+                "hospital_stays",
+                "hospital_stay",
+                "admissions",
             )
         ),
         "locks": tuple(parse_locks(node, zones, period)),
@@ -98,7 +105,9 @@ def parse_facts(node: Node, zones: Zones, period: int) -> dict[str, Any]:
 
 def parse_locks(node: Node, zones: Zones, period: int) -> Iterator[Lock]:
     """When claims were locked; a date alone locks from its first instant on."""
-    for lock in _each(node, "claim_locked_at", "claim_lock", "locks", "locked_at"):
+    for lock in _each(
+        node, "claim_locked_at", "claim_locked", "claim_lock", "locks", "lock", "locked_at"
+    ):
         at, number = lock, None
         if isinstance(lock.value, dict):
             at, number = lock.need("at", "locked_at"), lock.at("period")
@@ -152,7 +161,14 @@ def _parse_payer(node: Node) -> Payer | None:
 
 
 def _parse_setup_claims(node: Node, zones: Zones) -> Iterator[date | None]:
-    billed = node.at("setup_billed", "setup_already_billed", "setup_billed_in_episode")
+    billed = node.at(
+        "setup_billed",
+        "setup_already_billed",
+        "setup_billed_in_episode",
+        "setup_billed_on",
+        "setup_previously_billed",
+        "prior_setup_billed",
+    )
     if billed and billed.value is not False:
         yield None if billed.value is True else billed.day(zones)
     for claim in _own_claims(node):
@@ -164,7 +180,16 @@ def _parse_setup_claims(node: Node, zones: Zones) -> Iterator[date | None]:
 
 
 def _parse_glucose_claims(node: Node, zones: Zones) -> Iterator[Span]:
-    for claim in _each(node, "glucose_claims", "cgm_claims", "cgm_95250", "cgm_billed", "cgm"):
+    for claim in _each(
+        node,
+        "glucose_claims",
+        "cgm_claims",
+        "cgm_claim",
+        "cgm_95250",
+        "cgm_period",
+        "cgm_billed",
+        "cgm",
+    ):
         if claim.value is not False:
             yield parse_span(claim, zones)
     for claim in (*_own_claims(node), *_each(node, "other_practitioner_claims")):
@@ -186,7 +211,9 @@ def _parse_global(node: Node, zones: Zones) -> GlobalPeriod:
 
 
 def _parse_alignments(node: Node, zones: Zones) -> Iterator[Alignment]:
-    for one in _each(node, "access_model", "access_alignment", "access_model_aligned"):
+    for one in _each(
+        node, "access_model", "access_alignment", "access_model_aligned", "access_aligned", "access"
+    ):
         if isinstance(one.value, bool):
             own = same = aligned = None
             if not one.value:

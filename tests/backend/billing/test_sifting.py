@@ -141,6 +141,27 @@ def test_with_nothing_here_when_the_claim_was_locked_all_before_it_is_late():
     assert judged(case([late], facts=LOCK))["excluded_events"] == {"LATE_AFTER_LOCK": 1}
 
 
+def test_with_nothing_here_when_the_claim_was_locked_what_comes_later_is_not_late():
+    after = event("2026-05-08")
+    assert judged(case([after], facts=LOCK))["excluded_events"] == {}
+
+
+def test_a_lock_of_the_second_period_leaves_the_first_one_open():
+    late = event(FIRST, hour=20, delivery="stored") | {"received_at": "2026-05-09T12:00:00-04:00"}
+    facts = {"claim_locked_at": {"at": "2026-05-07T12:00:00-04:00", "period": 2}}
+    assert judged(case([*days(3), late], facts=facts))["excluded_events"] == {}
+
+
+def test_what_a_patient_enters_into_a_medical_app_counts_for_rtm_alone():
+    typed = days(3, device="band", mode="manual")
+    assert judged(case(typed, program="RTM", rtm_category="msk"))["qualifying_days"] == 3
+
+
+def test_a_device_that_is_defined_need_not_be_cleared():
+    made = case(days(3), devices={"cuff": DEVICES["cuff"] | {"fda_cleared": False}})
+    assert judged(made)["qualifying_days"] == 3
+
+
 def test_data_of_one_therapy_do_not_count_in_another():
     events = [*days(3, device="puff"), *days(4, device="band"), *days(5, device="box")]
     counted = {

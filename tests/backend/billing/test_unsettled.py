@@ -86,6 +86,13 @@ def test_a_verdict_says_what_another_reading_of_a_rule_would_give(switch):
     assert flag.billable == tuple((code.code, code.units, code.dos) for code in judged.billable)
 
 
+def test_a_verdict_says_what_mixed_therapies_would_give():
+    mixed = [*days(8, device="puff"), *days(8, since=date(2026, 4, 14), device="band")]
+    verdict = judge_every_way(*asked(case(mixed, **RESP)))
+    flag = next(flag for flag in verdict.flags if flag.switch == "adherence")
+    assert (len(verdict.days), flag.value, flag.qualifying_days) == (8, "resp", 16)
+
+
 def test_a_verdict_that_nothing_unsettled_changes_has_no_flag():
     assert judge_every_way(*asked(case(days(30)))).flags == ()
 
