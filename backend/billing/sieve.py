@@ -93,7 +93,7 @@ def _measured(reading: Reading) -> tuple[datetime, datetime]:
 
 
 def belonging(reading: Reading, policy: Policy) -> datetime | None:
-    """The instant that says whose claim it is part of: of a faulty clock that it tells, unless live."""
+    """The instant that says of which claim it is: a faulty clock's own time, unless live."""
     is_timed = reading.clock == "known" and reading.measured is not None
     if policy.count_by == "received" or (reading.is_live and not is_timed):
         return reading.received

@@ -40,23 +40,23 @@ def _widened(measured, event):
     return measured[0], measured[1] + timedelta(seconds=event.get("uncertain_s", 0))
 
 
-def minimise(case, policy):
-    """The smallest history we find on which they still differ."""
+def minimise(case, policy, differs=disagree):
+    """The smallest history and policy we find on which they still differ."""
     smaller = True
     while smaller:
-        smaller = next((c for c in _smaller(case) if _still(c, policy)), None)
+        smaller = next((c for c in _smaller(case) if _still(c, policy, differs)), None)
         case = smaller or case
     needed = dict(policy)
     for name in policy:
         without = {k: v for k, v in needed.items() if k != name}
-        if _still(case, without):
+        if _still(case, without, differs):
             needed = without
     return case, needed
 
 
-def _still(case, policy):
+def _still(case, policy, differs):
     try:
-        return bool(disagree(case, policy))
+        return bool(differs(case, policy))
     except Exception:  # noqa: BLE001  a cut that no case can have is no smaller history
         return False
 

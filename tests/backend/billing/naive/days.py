@@ -2,22 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, timedelta
+from datetime import UTC, date
 
-from .story import (
-    DATA,
-    ONE_DAY,
-    PHYSIOLOGIC,
-    THERAPEUTIC,
-    as_date,
-    as_instant,
-    as_list,
-    has_no_offset,
-    is_clock_wrong,
-    is_live,
-    measured,
-    sameness,
-)
+from .readings import plain_reason, timely_reason, when
+from .story import ONE_DAY, as_instant, as_list, is_clock_wrong, is_live, measured, sameness
 
 MANY_PERIODS = 60
 
@@ -47,7 +35,9 @@ def count(story):
     judged = [_reason(story, event, found) for event in events]
     found.reasons = [why for why, _ in judged]
     seen = set()
-    order = sorted(range(len(events)), key=lambda n: as_instant(events[n].get("received_at")) or story.as_of)
+    order = sorted(
+        range(len(events)), key=lambda n: as_instant(events[n].get("received_at")) or story.as_of
+    )
     for n in order:
         why, day = judged[n]
         if why is None:
@@ -84,7 +74,7 @@ def _is_after(event, locked):
 
 def _own_day(story, event):
     """The date of an event that has one."""
-    if _plain_reason(story, event):
+    if plain_reason(story, event) or (event.get("timestamp") is None and not is_live(event)):
         return date.min
     return _date_at_home(story, _belonging(story, event))
 
@@ -92,22 +82,22 @@ def _own_day(story, event):
 def _first_day(story, events):
     days = []
     for event in events:
-        if _plain_reason(story, event) is None:
-            dates = {_date_at_home(story, instant) for instant in _when(story, event)}
-            if _timely_reason(story, event, dates) is None:
+        if plain_reason(story, event) is None:
+            dates = {_date_at_home(story, instant) for instant in when(story, event)}
+            if timely_reason(story, event, dates) is None:
                 days.append(_date_at_home(story, _counting(story, event)))
     return min(days, default=None)
 
 
 def _reason(story, event, found):
-    why = _plain_reason(story, event)
+    why = plain_reason(story, event)
     if why:
         return why, None
     if _is_late(story, event, found):
         return "LATE_AFTER_LOCK", None
-    places = [_place(story, found, instant) for instant in _when(story, event)]
-    dates = {day for _, day in places}
-    why = _timely_reason(story, event, dates, is_in_seam=any(p == "seam" for p, _ in places))
+    places = [_place(story, found, instant) for instant in when(story, event)]
+    dates = {"seam" if place == "seam" else day for place, day in places}
+    why = timely_reason(story, event, dates)
     if why:
         return why, None
     place, day = _place(story, found, _counting(story, event))
@@ -139,78 +129,7 @@ def _counting(story, event):
     """The instant whose date counts."""
     if story.policy["count_by"] == "received":
         return as_instant(event["received_at"])
-    return _when(story, event)[0]
-
-
-def _plain_reason(story, event):
-    """The reasons for which no date need be known."""
-    device = story.device(event) or {}
-    kind = event.get("device_kind") or device.get("kind")
-    received = as_instant(event.get("received_at"))
-    if event.get("message_type") not in DATA:
-        return "NOT_A_MEASUREMENT"
-    if event.get("valid") is False:
-        return "INVALID_READING"
-    if device.get("not_device_captured"):
-        return "NOT_DEVICE_CAPTURED"
-    if not device.get("fda_defined") or device.get("general_wellness"):
-        return "DEVICE_NOT_QUALIFIED"
-    if event.get("attributed") is False:
-        return "UNATTRIBUTED"
-    if story.program == "RPM" and event.get("mode") != "automatic":
-        return "MANUAL_ENTRY_RPM"
-    if story.program == "RPM" and kind not in PHYSIOLOGIC:
-        return "DATA_TYPE_MISMATCH"
-    if story.program == "RTM" and story.category not in THERAPEUTIC.get(kind, ()):
-        return "DATA_TYPE_MISMATCH"
-    if has_no_offset(event):
-        return "NO_OFFSET"
-    if received is None or received > story.as_of:
-        return "NOT_RECEIVED_YET"
-    return None
-
-
-def _timely_reason(story, event, dates, *, is_in_seam=False):
-    """The reasons that ask for the date."""
-    received = as_instant(event["received_at"])
-    if is_clock_wrong(event) and not is_live(event):
-        return "CLOCK_FAULT"
-    if not is_clock_wrong(event) and measured(event)[0] > received + timedelta(seconds=300):
-        return "FUTURE_TIMESTAMP"
-    if len(dates) > 1:
-        return "STRADDLES_MIDNIGHT"
-    if is_in_seam:
-        return "BETWEEN_PERIODS"
-    [day] = dates
-    if not any(_is_within(day, *span) for span in _assigned(story.device(event))):
-        return "NOT_ASSIGNED"
-    if story.start and day < story.start:
-        return "BEFORE_START"
-    if story.revoked and day >= story.revoked:
-        return "AFTER_REVOCATION"
-    for stay in as_list(story.facts.get("stays")):
-        admitted, discharged = as_date(stay.get("from")), as_date(stay.get("to"))
-        if (admitted is None or admitted < day) and (discharged is None or day < discharged):
-            return "INPATIENT"
-    return None
-
-
-def _assigned(device):
-    spans = device.get("assignments") or [
-        {"from": device.get("assigned_from"), "to": device.get("assigned_to")}
-    ]
-    return [(as_date(span.get("from")), as_date(span.get("to"))) for span in spans]
-
-
-def _is_within(day, first, last):
-    return (first is None or first <= day) and (last is None or day <= last)
-
-
-def _when(story, event):
-    """The first and last instant at which it was measured; by a faulty clock: received."""
-    if is_clock_wrong(event):
-        return as_instant(event["received_at"]), as_instant(event["received_at"])
-    return measured(event)
+    return when(story, event)[0]
 
 
 def _date_at_home(story, instant):

@@ -43,6 +43,22 @@ POLICIES = {
     "count_by": ("received",),
     "setup_min_2026": ("2", "16"),
     "span": ("dos",),
+    "billed_when": ("reached",),
+    "before_consent": ("counted",),
+    "management_by": ("several",),
+    "beside_99091": ("99457",),
+    "adherence": ("resp", "msk", "cbt"),
+    "staff_time": ("sum",),
+    "live_contact": ("any",),
+    "alert_days": ("counted",),
+    "hospital_days": ("counted",),
+    "overlap": ("separate",),
+    "self_report": ("sensor",),
+    "payer": ("bill",),
+    "no_data": ("bill",),
+    "month_zone": ("patient",),
+    "device": ("cleared",),
+    "missed_doses": ("counted",),
 }
 
 
@@ -56,6 +72,8 @@ class History:
         self.first = date.fromisoformat(about) + timedelta(days=chance.randint(-34, 3))
         if chance.random() < 0.2:
             self.first = date(chance.choice((2025, 2026)), 12, chance.randint(1, 30))
+        if chance.random() < 0.05:  # thirty days that touch three months
+            self.first = date(chance.choice((2025, 2026)), 1, 31)
         self.families = []
         self.policy = {}
         self.case = self._plain(place)
@@ -63,10 +81,10 @@ class History:
         for trouble in sorted(chosen, key=troubles.ALL.index):
             trouble(self)
             self.families.append(trouble.__name__)
-        if chance.random() < 0.4:
+        if chance.random() < 0.5:
             name = chance.choice(list(POLICIES))
             self.policy[name] = chance.choice(POLICIES[name])
-            self.families.append("policy")
+            self.families.append(f"policy {name}")
         chance.shuffle(self.case["events"])
         chance.shuffle(self.case["management"])
         self.case["id"] = f"seed-{seed}"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from .codes import Asked, every_code
+from .asked import Asked
+from .codes import every_code
 from .days import count
 from .story import Story
 
@@ -20,9 +21,7 @@ def judge(case, policy=None):
         "qualifying_days": len(asked.counted),
         "period_start": asked.days[0].isoformat() if asked.days else None,
         "period_end": asked.days[-1].isoformat() if asked.days else None,
-        "management_minutes": asked.minutes_of(asked.month).whole
-        if asked.month
-        else None,
+        "management_minutes": asked.minutes_of(asked.month).whole if asked.month else None,
         "billable_codes": [
             {"code": code, "units": units, "dos": dos.isoformat()}
             for code, reason, units, dos in codes

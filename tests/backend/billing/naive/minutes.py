@@ -22,7 +22,10 @@ class Minutes:
 
 def seconds(entry):
     """Every second of an entry, by its beginning."""
-    start, end = int(as_instant(entry["start"]).timestamp()), int(as_instant(entry["end"]).timestamp())
+    start, end = (
+        int(as_instant(entry["start"]).timestamp()),
+        int(as_instant(entry["end"]).timestamp()),
+    )
     return set(range(start, end))
 
 
@@ -40,16 +43,19 @@ def is_professional(entry):
 
 def of_month(story, month, zone):
     """The minutes of a month (year, number) of the calendar of that zone."""
-    spent, is_live = set(), False
+    spent, is_live = {}, False
     for entry in entries(story):
         if not is_management(entry):
             continue
         left = _left(story, entry, is_management)
         left = {s for s in left if (_date(s, zone).year, _date(s, zone).month) == month}
-        spent |= left
-        if left and entry.get("interactive") and entry.get("modality") in LIVE:
+        spent[entry["staff"]] = spent.get(entry["staff"], set()) | left
+        is_spoken = entry.get("modality") in LIVE or story.policy["live_contact"] == "any"
+        if left and entry.get("interactive") and is_spoken:
             is_live = is_live or entry.get("party") in PARTIES
-    return Minutes(len(spent) // 60, is_live)
+    if story.policy["staff_time"] == "sum":
+        return Minutes(sum(len(own) for own in spent.values()) // 60, is_live)
+    return Minutes(len(set().union(*spent.values())) // 60, is_live)
 
 
 def of_professionals(story, days, zone):
@@ -70,9 +76,8 @@ def _left(story, entry, is_same):
     """The seconds of an entry that nothing else has taken and that consent covers."""
     left = seconds(entry)
     for other in entries(story):
-        if other.get("purpose") == "visit":
-            left -= seconds(other)
-        elif not is_same(other) and other.get("staff") == entry.get("staff"):
+        is_hers = other.get("staff") == entry.get("staff")
+        if other.get("purpose") == "visit" or (is_hers and not is_same(other)):
             left -= seconds(other)
     for visit in as_list(story.case.get("visits")):
         left -= seconds(visit)
@@ -81,7 +86,8 @@ def _left(story, entry, is_same):
 
 def _is_consented(story, second):
     day = _date(second, story.zone_at(datetime.fromtimestamp(second // 60 * 60, UTC)))
-    if story.consented and day < story.consented:
+    is_before = story.consented and day < story.consented
+    if is_before and story.policy["before_consent"] == "excluded":
         return False
     return not (story.revoked and day >= story.revoked)
 

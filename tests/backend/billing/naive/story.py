@@ -12,6 +12,23 @@ SWITCHES = {
     "count_by": "measured",
     "setup_min_2026": "by_programme",
     "span": "hold",
+    # What may not be billed by, and is only judged to say what it would change.
+    "billed_when": "closed",
+    "before_consent": "excluded",
+    "management_by": "one",
+    "beside_99091": "none",
+    "adherence": "no_supply_code",
+    "staff_time": "clock",
+    "live_contact": "voice",
+    "alert_days": "excluded",
+    "hospital_days": "excluded",
+    "overlap": "elected",
+    "self_report": "software",
+    "payer": "hold",
+    "no_data": "hold",
+    "month_zone": "practice",
+    "device": "defined",
+    "missed_doses": "excluded",
 }
 PHYSIOLOGIC = {
     "blood_pressure",
@@ -30,6 +47,7 @@ THERAPEUTIC = {
     "pill_dispenser": ("resp", "msk", "cbt", "other"),
 }
 DATA = (None, "measurement", "reading", "opened", "dispensed")
+DOSES = ("missed", "refilled", "rotated")
 
 
 def as_date(text):
@@ -71,10 +89,14 @@ class Story:
         self.educated = bool(setup.get("education_done"))
         self.ordered = as_date(self.facts.get("order_date"))
         self.episode = as_date(self.facts.get("episode_start"))
-        known = (self.ordered, self.consented, self.set_up, self.episode)
+        known = [self.set_up, self.episode]
+        if self.policy["before_consent"] == "excluded":
+            known += [self.ordered, self.consented]
         self.start = max((day for day in known if day), default=None)
         self.locks = [
-            (1, as_instant(lock)) if isinstance(lock, str) else (lock["period"], as_instant(lock["at"]))
+            (1, as_instant(lock))
+            if isinstance(lock, str)
+            else (lock["period"], as_instant(lock["at"]))
             for lock in as_list(self.facts.get("claim_locked_at"))
         ]
 
@@ -95,8 +117,9 @@ class Story:
         return zone
 
     def practice_zone(self):
+        """The practice's zone; none where the patient's is to be taken."""
         name = self.facts.get("practice_timezone")
-        return ZoneInfo(name) if name else None
+        return ZoneInfo(name) if name and self.policy["month_zone"] == "practice" else None
 
     def device(self, event):
         return self.case["devices"].get(event["device_id"])

@@ -83,15 +83,21 @@ def no_data(history):
     """Heartbeats, failures, typed values, a diary on paper, another's data."""
     chance = history.chance
     for event in history.some_events(0.6):
-        event |= chance.choice(
-            (
-                {"message_type": chance.choice(("heartbeat", "battery", "alert_monitor_ok"))},
-                {"message_type": chance.choice(("missed", "refilled", "rotated"))},
-                {"message_type": chance.choice(("opened", "dispensed", "measurement"))},
-                {"valid": False},
-                {"mode": "manual"},
-                {"device_kind": chance.choice(("blood_pressure", "motion_sensor", "inhaler_sensor"))},
-                {"attributed": False},
+        event.update(
+            chance.choice(
+                (
+                    {"message_type": chance.choice(("heartbeat", "battery", "alert_monitor_ok"))},
+                    {"message_type": chance.choice(("missed", "refilled", "rotated"))},
+                    {"message_type": chance.choice(("opened", "dispensed", "measurement"))},
+                    {"valid": False},
+                    {"mode": "manual"},
+                    {
+                        "device_kind": chance.choice(
+                            ("blood_pressure", "motion_sensor", "inhaler_sensor")
+                        )
+                    },
+                    {"attributed": False},
+                )
             )
         )
 
@@ -101,15 +107,22 @@ def only_one_fault(history):
     faults = [{"valid": False}, {"message_type": "status"}, {"attributed": False}]
     chosen = history.chance.sample(faults, history.chance.choice((1, 1, 1, 2)))
     for event in history.case["events"]:
-        event |= history.chance.choice(chosen)
+        event.update(history.chance.choice(chosen))
 
 
 def unfit_devices(history):
     """No evidence, a wellness product, nothing captured."""
     for device in history.case["devices"].values():
         if history.chance.random() < 0.5:
-            device |= history.chance.choice(
-                ({"fda_defined": False}, {"general_wellness": True}, {"not_device_captured": True})
+            device.update(
+                history.chance.choice(
+                    (
+                        {"fda_defined": False},
+                        {"general_wellness": True},
+                        {"not_device_captured": True},
+                        {"fda_cleared": False},
+                    )
+                )
             )
 
 
@@ -253,8 +266,10 @@ def minutes(history):
 
 
 def professional(history):
-    """Time of a physician in person, beside the staff's."""
+    """Time of a physician in person, often beside the staff's."""
     chance = history.chance
+    if chance.random() < 0.5 and not history.case["management"]:
+        minutes(history)
     for _ in range(chance.choice((1, 2))):
         start = history.at(history.some_day(0, 31), time(9))
         length = timedelta(seconds=chance.choice((900, 1799, 1800, 1860)))
