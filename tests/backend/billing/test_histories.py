@@ -80,8 +80,8 @@ def test_who_moves_west_on_day_1_has_no_seam_before_it():
 
 
 def test_consent_is_in_force_from_the_patient_s_midnight_on():
-    spent = entry(25, start="2026-04-15T23:00:00-04:00")
-    given = {"consent": {"date": "2026-04-15"}, "practice_timezone": "Asia/Tokyo"}
+    spent = entry(25, start="2026-04-15T01:00:00-04:00")
+    given = {"consent": {"date": "2026-04-15"}, "practice_timezone": "Pacific/Honolulu"}
     made = case(days(20), facts=given, management=[spent])
     asked = {"evaluate": {"period": 1, "month": "2026-04"}}
     assert judged(made | asked)["management_minutes"] == 25
