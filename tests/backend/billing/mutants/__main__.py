@@ -105,7 +105,8 @@ def _in_a_process(trial):
 
 
 def _try(module, path, tree, known):
-    sys.exit(1 if is_killed(module, path, tree, known) else 0)
+    # Nothing of the parent's is to be wound up: it was forked from one of its threads.
+    os._exit(1 if is_killed(module, path, tree, known) else 0)
 
 
 if __name__ == "__main__":
