@@ -99,3 +99,13 @@ def test_a_date_begins_where_its_first_instant_is(zone, day):
 @pytest.mark.parametrize("name", ["", "Mars/Olympus", "America", "../etc", "a\0b", "x" * 300])
 def test_what_is_no_zone_is_not_found(name):
     assert find_zone(name) is None
+
+
+def test_the_first_zone_holds_for_the_time_before_as_well():
+    west, east = find_zone("America/Los_Angeles"), find_zone("America/New_York")
+    rows = (ZoneSince(date(2026, 4, 20), west), ZoneSince(date(2026, 5, 1), east))
+    zones = Zones(rows)
+    assert zones.on(date(2026, 1, 1)) is west
+    assert zones.at(datetime(2026, 1, 1, tzinfo=UTC)) is west
+    assert zones.at(midnight(date(2026, 5, 1), east)) is east
+    assert zones.at(midnight(date(2026, 5, 1), east) - timedelta(seconds=1)) is west
