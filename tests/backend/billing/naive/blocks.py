@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from .story import as_list
 
+UNITED = ("uhc", "unitedhealthcare", "united_healthcare")
+UNITED_PAYS = ("I50", "O10", "O11", "O13", "O14", "O15", "O16")
 VISITING = ("MD", "DO", "NP", "PA")
 THERAPISTS = ("PT", "OT", "SLP")
 DEVICES = {
@@ -57,6 +59,11 @@ def find_block(asked, *, is_time):
             return "ACCESS_MODEL_EXCLUSIVE"
     if facts.get("payer_profile"):
         return None if facts["payer_profile"] == "allowed" else "PAYER_POLICY_HOLD"
-    if facts.get("payer") not in ("medicare_part_b", "state_medicaid"):
-        return "PAYER_POLICY_HOLD"
-    return None
+    return None if _is_paying(facts) else "PAYER_POLICY_HOLD"
+
+
+def _is_paying(facts):
+    payer = facts.get("payer") or ""
+    if payer.lower().startswith(UNITED):
+        return facts.get("condition", "").upper().startswith(UNITED_PAYS)
+    return payer.lower() in ("medicare_part_b", "state_medicaid")

@@ -38,7 +38,7 @@ def _devices(asked, block):
         held = block or "RULESET_UNVERIFIED"
     elif is_rpm and any(
         asked.days and is_meeting(claim, asked.days[0], asked.days[-1])
-        for claim in as_list(story.facts.get("glucose_claims"))
+        for claim in _glucose_claims(story.facts)
     ):
         held = block or "CGM_95250_OVERLAP"
     else:
@@ -49,6 +49,17 @@ def _devices(asked, block):
     else:
         yield short, held or _short(asked, day)
         yield long, held or _long(asked)
+
+
+def _glucose_claims(facts):
+    """What was paid under a more specific code, by whoever billed it."""
+    yield from as_list(facts.get("glucose_claims"))
+    for claim in as_list(facts.get("own_claims")) + as_list(facts.get("other_practitioner_claims")):
+        if claim["code"] in ("95249", "95250", "95251"):
+            yield {
+                "from": claim.get("from") or claim.get("period_start"),
+                "to": claim.get("to") or claim.get("period_end"),
+            }
 
 
 def _setup(asked, day):

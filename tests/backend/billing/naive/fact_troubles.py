@@ -32,8 +32,9 @@ def episodes(history):
     if chance.random() < 0.6:
         facts["setup_billed"] = chance.choice((True, history.some_day(-40, 40).isoformat()))
     if chance.random() < 0.4:
-        code = chance.choice(("99453", "98975", "99454"))
-        facts["own_claims"] = [{"code": code, "dos": history.some_day(-40, 40).isoformat()}]
+        code = chance.choice(("99453", "98975", "99454", "95250"))
+        day = history.some_day(-40, 40).isoformat()
+        facts["own_claims"] = [{"code": code, "dos": day, **history.some_span()}]
 
 
 def stays(history):
@@ -57,7 +58,7 @@ def other_claims(history):
     facts["other_practitioner_claims"] = [
         {
             "npi": chance.choice(("1000000001", "1999999999")),
-            "code": chance.choice(("99454", "99457", "98985", "98980", "99091", "99490", "99213")),
+            "code": chance.choice(("99454", "99457", "98985", "98980", "99091", "99490", "95251")),
             **{f"period_{'start' if end == 'from' else 'end'}": d for end, d in span.items()},
         }
     ]
@@ -81,7 +82,9 @@ def eligibility(history):
     facts["biller"]["type"] = chance.choice(("MD", "NP", "PT", "SLP", "RN"))
     facts["established_patient"] = chance.random() < 0.7
     facts["treatment_plan"] = chance.random() < 0.7
-    facts["payer"] = chance.choice(("medicare_part_b", "state_medicaid", "blue_plan"))
+    payers = ("medicare_part_b", "state_medicaid", "blue_plan", "UnitedHealthcare MA", "uhc")
+    facts["payer"] = chance.choice(payers)
+    facts["condition"] = chance.choice(("I10", "I50.9 heart failure", "i50", "O12.0", "O13"))
     if chance.random() < 0.5:
         facts["payer_profile"] = chance.choice(("allowed", "unknown"))
 
