@@ -4,7 +4,7 @@ import pytest
 
 from backend.billing.periods import Periods
 from backend.billing.zones import Zones, ZoneSince, find_zone, midnight
-from tests.backend.billing.made import case, judged
+from tests.backend.billing.made import case, event, judged
 
 NEW_YORK, LOS_ANGELES = find_zone("America/New_York"), find_zone("America/Los_Angeles")
 HOME = ZoneSince(date(1900, 1, 1), NEW_YORK)
@@ -109,3 +109,10 @@ def test_the_first_zone_holds_for_the_time_before_as_well():
     assert zones.at(datetime(2026, 1, 1, tzinfo=UTC)) is west
     assert zones.at(midnight(date(2026, 5, 1), east)) is east
     assert zones.at(midnight(date(2026, 5, 1), east) - timedelta(seconds=1)) is west
+
+
+def test_what_was_measured_in_the_seam_counts_in_neither_also_by_its_receipt():
+    west = [{"from": "2026-04-20", "timezone": "America/Los_Angeles"}]
+    seam = event("2026-05-06", hour=1) | {"received_at": "2026-05-08T12:00:00-04:00"}
+    made = case([event("2026-04-06"), seam], timezone_history=west)
+    assert judged(made, "count_by=received")["excluded_events"] == {"BETWEEN_PERIODS": 1}

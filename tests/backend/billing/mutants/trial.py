@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent.parent
-UNIT_TESTS = ("codes", "found", "intervals", "periods", "rule_sets", "sifting", "unsettled")
+UNIT_TESTS = ("codes", "found", "intervals", "periods", "rule_sets", "sifting", "told", "unsettled")
 
 
 class Substitute(importlib.abc.MetaPathFinder, importlib.abc.Loader):
