@@ -6,7 +6,6 @@ Prints each survivor with its place, and the score: killed, of those that change
 from __future__ import annotations
 
 import argparse
-import ast
 import json
 import multiprocessing
 import os
@@ -20,10 +19,9 @@ from tests.backend.billing.naive.histories import History
 from tests.backend.billing.naive.judge import judge
 
 from .changes import every_change
-from .trial import HERE, is_killed
+from .trial import HERE, RULES, compile_rules, is_killed
 
 ROOT = HERE.parent.parent.parent
-RULES = ROOT / "backend" / "billing"
 MODULES = (
     *("zones", "periods", "intervals", "sieve", "sifting", "situation"),
     *("supply", "management", "eligibility", "rule_sets", "verdict", "published"),
@@ -42,18 +40,21 @@ def main():
     known = what_is_known(asked.histories)
     equal = equivalents()
     began, total, survivors, same = time.monotonic(), 0, [], 0
-    unchanged = ast.parse((RULES / "zones.py").read_text())
-    if _in_a_process(("backend.billing.zones", RULES / "zones.py", unchanged, known)):
-        sys.exit(
-            "The rules fail unchanged: run the tests and `python -m tests.backend.billing.naive`."
-        )
+    codes = compile_rules()
     with ThreadPoolExecutor(asked.jobs) as pool:
+        if pool.submit(_in_a_process, (codes, known)).result():
+            sys.exit(
+                "The rules fail unchanged: `python -m tests.backend.billing.naive` says where."
+            )
         for name in asked.module or MODULES:
             path = RULES / f"{name}.py"
             source = path.read_text()
             changes = [one for one in every_change(source) if key(name, one, source) not in equal]
             same += sum(1 for one in every_change(source)) - len(changes)
-            trials = [(f"backend.billing.{name}", path, one.tree, known) for one in changes]
+            trials = [
+                (codes | {f"backend.billing.{name}": compile(one.tree, str(path), "exec")}, known)
+                for one in changes
+            ]
             for change, killed in zip(changes, pool.map(_in_a_process, trials), strict=True):
                 total += 1
                 if not killed:
@@ -104,9 +105,9 @@ def _in_a_process(trial):
     return process.exitcode != 0
 
 
-def _try(module, path, tree, known):
+def _try(codes, known):
     # Nothing of the parent's is to be wound up: it was forked from one of its threads.
-    os._exit(1 if is_killed(module, path, tree, known) else 0)
+    os._exit(1 if is_killed(codes, known) else 0)
 
 
 if __name__ == "__main__":
