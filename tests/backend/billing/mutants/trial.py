@@ -12,7 +12,17 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent.parent
-UNIT_TESTS = ("codes", "found", "intervals", "periods", "rule_sets", "sifting", "told", "unsettled")
+UNIT_TESTS = (
+    "codes",
+    "found",
+    "intervals",
+    "periods",
+    "rule_sets",
+    "sifting",
+    "told",
+    "unsettled",
+    "years",
+)
 
 
 RULES = HERE.parent.parent.parent / "backend" / "billing"
