@@ -57,3 +57,9 @@ def test_a_code_that_comes_next_year_is_held_in_the_period_that_crosses_into_it(
     added = msgspec.structs.replace(long, code="99999")
     found = reasons(16, next_year(short, long, added))
     assert (found["99454"], found["99999"]) == (None, "SPANS_RULE_CHANGE")
+
+
+def test_a_period_that_begins_in_a_year_nobody_has_signed_rules_for_is_held():
+    short, long = short_and_long()
+    [_, _, made] = next_year(short, long).sets
+    assert reasons(16, RuleSets((made,)))["99454"] == "SPANS_RULE_CHANGE"
