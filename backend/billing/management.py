@@ -30,9 +30,8 @@ def judge_management(
     situation: Situation, month: Dates, spent: Spent, block: Block | None
 ) -> Iterator[tuple[TimeRule, Reason | None, int]]:
     """Each management code, why it is blocked, and its units."""
-    rules = situation.rule_sets.on(month.last)
-    known = rules or situation.rule_sets.nearest(month.last)
-    for rule in known.programs[situation.facts.program].management:
+    rules = situation.rule_sets.nearest(month.last)
+    for rule in rules.programs[situation.facts.program].management:
         reason = block or _why_no_month(situation, month, rule, spent)
         units = (spent.minutes - rule.least) // rule.each + 1 if rule.each else 1
         yield rule, reason, units

@@ -39,7 +39,7 @@ def main():
     asked = parser.parse_args()
     known = what_is_known(asked.histories)
     equal = equivalents()
-    began, total, survivors, same = time.monotonic(), 0, [], 0
+    began, total, survivors, same, stale = time.monotonic(), 0, [], 0, []
     codes = compile_rules()
     with ThreadPoolExecutor(asked.jobs) as pool:
         if pool.submit(_in_a_process, (codes, known)).result():
@@ -49,8 +49,12 @@ def main():
         for name in asked.module or MODULES:
             path = RULES / f"{name}.py"
             source = path.read_text()
-            changes = [one for one in every_change(source) if key(name, one, source) not in equal]
-            same += sum(1 for one in every_change(source)) - len(changes)
+            every = [(key(name, one, source), one) for one in every_change(source)]
+            changes = [one for named, one in every if named not in equal]
+            same += len(every) - len(changes)
+            stale += sorted(
+                {one for one in equal if one[0] == name} - {named for named, _ in every}
+            )
             trials = [
                 (codes | {f"backend.billing.{name}": compile(one.tree, str(path), "exec")}, known)
                 for one in changes
@@ -64,8 +68,10 @@ def main():
             print(f"{name}: {len(changes)} changes", file=sys.stderr, flush=True)
     killed = total - len(survivors)
     print(f"{killed} of {total} killed ({killed / max(total, 1):.1%}); {same} more change nothing")
+    for named in stale:
+        print(f"equivalent.toml names a change that is none: {named}")
     print(f"in {time.monotonic() - began:.0f} s", file=sys.stderr)
-    return 1 if survivors else 0
+    return 1 if survivors or stale else 0
 
 
 def what_is_known(histories):

@@ -47,8 +47,9 @@ def every_change(source):
             changed = copy.deepcopy(tree)
             _replace(changed, path, ast.copy_location(new, node))
             ast.fix_missing_locations(changed)
-            now = ast.unparse(new)
-            yield Change(node.lineno, ast.unparse(node), now, changed)
+            shown = _shown(tree, path)
+            was, now = (ast.unparse(_at(one, shown)) for one in (tree, changed))
+            yield Change(node.lineno, was, now, changed)
 
 
 def _walk(node, path):
@@ -64,10 +65,24 @@ def _walk(node, path):
                 yield from _walk(child, here)
 
 
-def _replace(tree, path, new):
+def _at(tree, path):
     node = tree
-    for field, at in path[:-1]:
+    for field, at in path:
         node = getattr(node, field) if at is None else getattr(node, field)[at]
+    return node
+
+
+def _shown(tree, path):
+    """The way to what is shown of a change: of a number, the expression that it stands in."""
+    while isinstance(_at(tree, path), ast.Constant | ast.UnaryOp):
+        if not isinstance(_at(tree, path[:-1]), ast.expr | ast.keyword):
+            break
+        path = path[:-1]
+    return path
+
+
+def _replace(tree, path, new):
+    node = _at(tree, path[:-1])
     field, at = path[-1]
     if at is None:
         setattr(node, field, new)
