@@ -79,3 +79,22 @@ def test_99091_conflicts_with_every_month_that_its_period_touches():
 def test_readings_before_consent_are_no_readings_of_an_earlier_episode():
     made = case(days(5), facts={"episode_start": "2026-04-08"})
     assert by_rules(made, {"before_consent": "counted"})["qualifying_days"] == 3
+
+
+@pytest.mark.parametrize(
+    ("minutes", "modality", "expected"),
+    [
+        (0, "phone", 1),
+        (15, "phone", 1),  # what earns 99470 is no conflict
+        (19, "phone", 1),
+        (20, "phone", "CONFLICT_99457"),
+        (20, "text", 1),
+        (45, "chart_review", 1),
+    ],
+)
+def test_99091_conflicts_with_20_minutes_and_live_talk_and_nothing_less(
+    minutes, modality, expected
+):
+    own = entry(30, start="2026-04-20T10:00:00-04:00", performer="QHP", purpose="99091")
+    spent = entry(minutes, start="2026-04-12T10:00:00-04:00", modality=modality)
+    assert codes(case(days(5), management=[own, spent]))["99091"] == expected
