@@ -8,7 +8,7 @@ import pytest
 from backend.billing.case import parse_case
 from backend.billing.node import Node
 from backend.billing.verdict import judge
-from tests.backend.billing.made import case, days, event, judged
+from tests.backend.billing.made import case, days, entry, event, judged
 from tests.backend.billing.naive.compare import by_rules
 
 
@@ -52,3 +52,12 @@ def test_a_typed_value_in_physiologic_monitoring_is_a_manual_entry_however_self_
 def test_with_no_order_no_consent_and_no_setup_the_days_still_show():
     nothing = {"order_date": None, "consent": None, "setup": None}
     assert judged(case(days(3), facts=nothing))["qualifying_days"] == 3
+
+
+def test_a_month_in_the_patient_s_zone_ends_at_the_patient_s_midnight():
+    asked = {"period": 1, "month": "2026-04"}
+    late = entry(20, start="2026-05-01T00:30:00-04:00")  # 30 April at the practice
+    practice = {"practice_timezone": "America/Los_Angeles"}
+    made = case(days(3), facts=practice, management=[late], evaluate=asked)
+    assert by_rules(made)["management_minutes"] == 20
+    assert by_rules(made, {"month_zone": "patient"})["management_minutes"] == 0
