@@ -61,3 +61,11 @@ def test_a_month_in_the_patient_s_zone_ends_at_the_patient_s_midnight():
     made = case(days(3), facts=practice, management=[late], evaluate=asked)
     assert by_rules(made)["management_minutes"] == 20
     assert by_rules(made, {"month_zone": "patient"})["management_minutes"] == 0
+
+
+def test_minutes_before_consent_count_only_where_consent_is_read_otherwise():
+    asked = {"period": 1, "month": "2026-04"}
+    early = entry(20, start="2026-04-05T10:00:00-04:00")
+    made = case(days(3), management=[early], evaluate=asked)
+    assert by_rules(made)["management_minutes"] == 0
+    assert by_rules(made, {"before_consent": "counted"})["management_minutes"] == 20
