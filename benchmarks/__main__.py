@@ -19,6 +19,7 @@ from benchmarks.page import write_page
 
 ROWS = (
     "opening",
+    "billing",
     "drain",
     "slow_link",
     "lone",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import timedelta, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from typing import NamedTuple
 
 from backend.billing.facts import TimeEntry
 from backend.billing.intervals import Interval, clip, interval, subtract, total, unite
+from backend.billing.periods import LENGTH, Period
 from backend.billing.policy import Policy
 from backend.billing.reasons import Block, Reason
 from backend.billing.rule_sets import ProfessionalRule, RuleSet, TimeRule
@@ -29,9 +30,8 @@ def judge_management(
     situation: Situation, month: Dates, spent: Spent, block: Block | None
 ) -> Iterator[tuple[TimeRule, Reason | None, int]]:
     """Each management code, why it is blocked, and its units."""
-    rules = situation.rule_sets.on(month.last)
-    known = rules or situation.rule_sets.nearest(month.last)
-    for rule in known.programs[situation.facts.program].management:
+    rules = situation.rule_sets.nearest(month.last)
+    for rule in rules.programs[situation.facts.program].management:
         reason = block or _why_no_month(situation, month, rule, spent)
         units = (spent.minutes - rule.least) // rule.each + 1 if rule.each else 1
         yield rule, reason, units
@@ -41,7 +41,8 @@ def spend(situation: Situation, month: Dates) -> Spent:
     """The month's management time, in the practice's zone (R-MGT-MONTH, R-MGT-DOUBLE)."""
     facts, policy = situation.facts, situation.policy
     rules = situation.rule_sets.nearest(month.last)
-    within = _within(situation, month)
+    zone = month_zone(situation, month)
+    within = _within(situation, midnight(month.first, zone), midnight(month.last + ONE_DAY, zone))
     if within is None:
         return Spent(0, is_live=False)
     by_person: dict[str, list[Interval]] = {}
@@ -70,24 +71,14 @@ def judge_professional(
         return Block.NO_DATA_TO_MANAGE
     if is_open(situation):
         return Block.PERIOD_OPEN
-    within = Interval(period.begins, period.ends)
-    entries = _touching(situation.facts.time_entries, within)
-    spent = {
-        is_qhp: unite(
-            own
-            for entry in entries
-            if entry.purpose == "99091" and entry.is_qhp == is_qhp
-            for own in _own_time(entry, entries, within)
-        )
-        for is_qhp in (True, False)
-    }
-    if spent[False] and not spent[True]:
+    spent = _professional_time(situation, period, is_qhp=True)
+    if not spent and _professional_time(situation, period, is_qhp=False):
         return Block.NOT_QHP_TIME
-    if total(spent[True]) < timedelta(minutes=rule.least):
+    if total(spent) < timedelta(minutes=rule.least):
         return Block.MINUTES_BELOW_30
     has_conflict = situation.policy.beside_99091 == "none" and any(
         _earns(situation, month, rules, rule.not_with)
-        for month in {month_of(period.first), month_of(period.last)}
+        for month in {month_of(period.first + n * ONE_DAY) for n in range(LENGTH)}
     )
     return Block.CONFLICT_99457 if has_conflict else None
 
@@ -113,6 +104,19 @@ def _why_no_month(  # noqa: PLR0911  one reason a line
     return None
 
 
+def _professional_time(situation: Situation, period: Period, *, is_qhp: bool) -> list[Interval]:
+    within = _within(situation, period.begins, period.ends)
+    if within is None:
+        return []
+    entries = _touching(situation.facts.time_entries, within)
+    return unite(
+        own
+        for entry in entries
+        if entry.purpose == "99091" and entry.is_qhp == is_qhp
+        for own in _own_time(entry, entries, within)
+    )
+
+
 def _earns(situation: Situation, month: Dates, rules: RuleSet, codes: Iterable[str]) -> bool:
     spent = spend(situation, month)
     of_codes = [r for r in rules.programs[situation.facts.program].management if r.code in codes]
@@ -132,16 +136,14 @@ def month_zone(situation: Situation, month: Dates) -> tzinfo:
     return situation.facts.practice_zone or home
 
 
-def _within(situation: Situation, month: Dates) -> Interval | None:
-    """The month as far as consent was in force (R-CONS) and the time of asking has come."""
-    zone, consent = month_zone(situation, month), situation.facts.consent
-    first, after = month.first, month.last + ONE_DAY
+def _within(situation: Situation, begins: datetime, ends: datetime) -> Interval | None:
+    """What of it has come by the time of asking, as far as consent was in force (R-CONS)."""
+    consent, zones = situation.facts.consent, situation.facts.zones
     if consent and situation.policy.before_consent == "excluded":
-        first = max(first, consent.given)
+        begins = max(begins, midnight(consent.given, zones.on(consent.given)))
     if consent and consent.revoked:
-        after = min(after, consent.revoked)
-    begins = midnight(first, zone)
-    ends = min(midnight(after, zone), situation.question.as_of)
+        ends = min(ends, midnight(consent.revoked, zones.on(consent.revoked)))
+    ends = min(ends, situation.question.as_of)
     return interval(begins, ends) if begins < ends else None
 
 

@@ -92,6 +92,14 @@ def _measured(reading: Reading) -> tuple[datetime, datetime]:
     return reading.received, reading.received
 
 
+def belonging(reading: Reading, policy: Policy) -> datetime | None:
+    """The instant that says of which claim it is: a faulty clock's own time, unless live."""
+    is_timed = reading.clock == "known" and reading.measured is not None
+    if policy.count_by == "received" or (reading.is_live and not is_timed):
+        return reading.received
+    return reading.measured[0] if reading.measured else None
+
+
 def _is_future(_: Sieve, reading: Reading) -> bool:
     assert reading.received is not None
     return _measured(reading)[0] - reading.received > FUTURE

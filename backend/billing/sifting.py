@@ -10,7 +10,7 @@ from backend.billing.facts import Facts, Lock, Reading
 from backend.billing.periods import Periods
 from backend.billing.policy import Policy
 from backend.billing.reasons import Exclusion
-from backend.billing.sieve import DateOf, Sieve
+from backend.billing.sieve import DateOf, Sieve, belonging
 from backend.billing.zones import UTC_DAYS, Zones
 
 
@@ -40,18 +40,20 @@ def sift(facts: Facts, as_of: datetime, policy: Policy, kinds: Iterable[str]) ->
     """Sift all readings by what was known at `as_of`."""
     zones = UTC_DAYS if policy.day == "utc" else facts.zones
     date_of: DateOf = datetime.date if policy.day == "event_offset" else zones.date_at
+    is_moving = len(zones.rows) > 1 and policy.day == "home"
     sieve = Sieve(facts, policy, frozenset(kinds), start_of(facts, policy), as_of, date_of)
     if facts.locks:
         # A locked claim has fixed the periods by what was here when the first one was locked.
         locked_at = min(lock.at for lock in facts.locks)
         counted, _ = _sift(sieve._replace(as_of=min(as_of, locked_at)))
-        periods = _begin(counted, sieve, zones)
-        sieve = sieve._replace(is_late=_lateness(facts.locks, periods, date_of))
+        fixed = _begin(counted, sieve, zones)
+        dating = _frozen(fixed) if fixed and is_moving else date_of
+        sieve = sieve._replace(is_late=_lateness(facts.locks, fixed, dating, policy))
     counted, excluded = _sift(sieve)
     periods = _begin(counted, sieve, zones)
     if periods is None:
         return Sifted(counted, excluded, None)
-    if len(zones.rows) > 1 and policy.day == "home":
+    if is_moving:
         counted, excluded = _sift(sieve._replace(date_of=_frozen(periods)))
     numbered = (one._replace(number=periods.number_of(one.day)) for one in counted)
     return Sifted(sorted(numbered, key=_in_order), excluded, periods)
@@ -64,10 +66,9 @@ def start_of(facts: Facts, policy: Policy) -> date | None:
     follows another does not begin before its own first date.
     """
     setup = facts.setup.on if facts.setup else None
-    if policy.before_consent == "counted":  # AMB-7
-        return setup
-    given = facts.consent.given if facts.consent else None
-    dates = (facts.episode_start, facts.ordered, given, setup)
+    dates = [facts.episode_start, setup]
+    if policy.before_consent == "excluded":  # AMB-7
+        dates += [facts.ordered, facts.consent.given if facts.consent else None]
     return max((day for day in dates if day), default=None)
 
 
@@ -102,15 +103,16 @@ def _begin(counted: Iterable[Counted], sieve: Sieve, zones: Zones) -> Periods | 
 
 
 def _lateness(
-    locks: Sequence[Lock], periods: Periods | None, date_of: DateOf
+    locks: Sequence[Lock], periods: Periods | None, date_of: DateOf, policy: Policy
 ) -> Callable[[Reading], bool]:
     """Whether a reading came after the lock of its period, or would move the periods now."""
 
     def is_late(reading: Reading) -> bool:
-        if reading.measured is None or reading.received is None:
+        instant, received = belonging(reading, policy), reading.received
+        day = date_of(instant) if instant else None
+        if day is None or received is None:
             return False
-        day, received = date_of(reading.measured[0]), reading.received
-        return day is not None and any(received > lock.at and is_of(day, lock) for lock in locks)
+        return any(received > lock.at and is_of(day, lock) for lock in locks)
 
     def is_of(day: date, lock: Lock) -> bool:
         if periods is None:
@@ -123,11 +125,12 @@ def _lateness(
 
 def _frozen(periods: Periods) -> DateOf:
     """Dates in the zone that each period froze; before the first period in the zone of the time."""
+    begins = periods.number(1).begins
 
     def date_of(instant: datetime) -> date | None:
         if found := periods.holding(instant):
             return found[1]
-        day = periods.zones.date_at(instant)
-        return day if day < periods.anchor else None
+        # No seam lies before the first one: who moved on day 1 has no earlier period.
+        return periods.zones.date_at(instant) if instant < begins else None
 
     return date_of

@@ -329,3 +329,8 @@ def test_99091_waits_for_the_end_of_the_period_and_for_data():
     assert codes(made)["99091"] == "PERIOD_OPEN"
     assert codes(made | {"events": []})["99091"] == "NO_DATA_TO_MANAGE"
     assert codes(made | {"events": []}, "anchor=setup")["99091"] == "PERIOD_OPEN"
+
+
+def test_a_call_of_no_length_is_no_live_talk():
+    spent = [entry(25, modality="chart_review"), entry(0, start="2026-04-16T10:00:00-04:00")]
+    assert codes(managed(*spent))["99457"] == "NO_INTERACTIVE_COMMUNICATION"

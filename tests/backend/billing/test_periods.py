@@ -4,7 +4,7 @@ import pytest
 
 from backend.billing.periods import Periods
 from backend.billing.zones import Zones, ZoneSince, find_zone, midnight
-from tests.backend.billing.made import case, judged
+from tests.backend.billing.made import case, event, judged
 
 NEW_YORK, LOS_ANGELES = find_zone("America/New_York"), find_zone("America/Los_Angeles")
 HOME = ZoneSince(date(1900, 1, 1), NEW_YORK)
@@ -99,3 +99,20 @@ def test_a_date_begins_where_its_first_instant_is(zone, day):
 @pytest.mark.parametrize("name", ["", "Mars/Olympus", "America", "../etc", "a\0b", "x" * 300])
 def test_what_is_no_zone_is_not_found(name):
     assert find_zone(name) is None
+
+
+def test_the_first_zone_holds_for_the_time_before_as_well():
+    west, east = find_zone("America/Los_Angeles"), find_zone("America/New_York")
+    rows = (ZoneSince(date(2026, 4, 20), west), ZoneSince(date(2026, 5, 1), east))
+    zones = Zones(rows)
+    assert zones.on(date(2026, 1, 1)) is west
+    assert zones.at(datetime(2026, 1, 1, tzinfo=UTC)) is west
+    assert zones.at(midnight(date(2026, 5, 1), east)) is east
+    assert zones.at(midnight(date(2026, 5, 1), east) - timedelta(seconds=1)) is west
+
+
+def test_what_was_measured_in_the_seam_counts_in_neither_also_by_its_receipt():
+    west = [{"from": "2026-04-20", "timezone": "America/Los_Angeles"}]
+    seam = event("2026-05-06", hour=1) | {"received_at": "2026-05-08T12:00:00-04:00"}
+    made = case([event("2026-04-06"), seam], timezone_history=west)
+    assert judged(made, "count_by=received")["excluded_events"] == {"BETWEEN_PERIODS": 1}
