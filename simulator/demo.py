@@ -18,8 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from simulator import history, journals, report
+from simulator.judged import Judged, judge
 from simulator.kinds import is_wired
 from simulator.measured import Measured, read_log, tell_log
+from simulator.practice import is_physiologic
 from simulator.processes import Program
 from simulator.script import Captured, Event, Fault, Measure, Script
 from simulator.stage import DELIVERY_TIMEOUT_S, HUB, Say, Stage
@@ -84,17 +86,39 @@ class Demo:
             *journals.read(stage.journal),
             *journals.ask_ledger(verified, *days.values()),
         )
+        wire_bytes = stage.proxy.bytes_up + stage.proxy.bytes_down
+        judged = await self._judge(measured)
         return report.compare(
             measured,
             verified,
             days,
             hub,
+            judged=judged,
             history=history.judge(steps, {HUB}),
             killed=self.kills,
-            wire_bytes=stage.proxy.bytes_up + stage.proxy.bytes_down,
+            wire_bytes=wire_bytes,
             flash_bytes=stage.hub.written_bytes,
             elapsed_s=elapsed_s,
         )
+
+    async def _judge(self, measured: Measured) -> dict[str, Judged]:
+        """Two weeks later: what the practice may bill for each, and the evidence for it."""
+        stage = self.stage
+        self.say("two weeks later: the practice states what it has on file, the ledger judges")
+        stage.at(self.script.instant(self.script.days + 14, "12:00"))
+        await stage.state_facts()
+        kinds = {device.name: device.kind for device in self.script.devices}
+        judged = {}
+        for patient in self.script.patients:
+            days = {
+                one.day
+                for one in measured.made
+                if one.patient == patient and one.day and is_physiologic(kinds[one.device])
+            }
+            verdict = await stage.ask_office("verdict", patient, "--period", "1")
+            package = await stage.pack_evidence(patient)
+            judged[patient] = judge(verdict, package, len(days))
+        return judged
 
     async def _happen(self, together: Sequence[Event]) -> None:
         """What happens at one instant: faults first, then all who measure."""
@@ -210,6 +234,8 @@ async def main(script: Script, *, as_json: bool, keep: bool) -> int:
             else:
                 for patient in script.patients:
                     print(await stage.show_days(patient))
+                for patient in script.patients:
+                    print(await stage.show_verdict(patient))
                 print(outcome.table())
     except RuntimeError as fault:
         print(f"The demonstration could not be finished: {fault}", file=sys.stderr)

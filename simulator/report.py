@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from simulator.history import Verdict
+from simulator.judged import Judged
 from simulator.measured import Measured
 
 
@@ -42,6 +43,7 @@ class Outcome:
     undated: int
     gaps: int
     days: Mapping[str, Days]
+    judged: Mapping[str, Judged]
     failed_measurements: int
     repeats: int
     killed: list[str]
@@ -57,6 +59,7 @@ class Outcome:
         """Nothing lost, doubled or another's, and just the days that the devices' log implies."""
         bad = self.lost + self.counted_twice + self.for_another + self.gaps + len(self.problems)
         bad += sum(days.wrong for days in self.days.values()) + abs(self.held - self.undated)
+        bad += sum(not judged.is_good for judged in self.judged.values())
         is_proven = self.completeness == "complete" and self.history.violation is None
         return bad == 0 and self.measured > 0 and is_proven
 
@@ -79,6 +82,7 @@ class Outcome:
                     "qualifying_days": days.counted,
                     "expected_days": days.expected,
                     "wrong_days": days.wrong,
+                    **self.judged[patient].facts(),
                 }
                 for patient, days in self.days.items()
             },
@@ -112,6 +116,8 @@ class Outcome:
                 (f"qualifying days, {patient}", days.sentence)
                 for patient, days in self.days.items()
             ),
+            *((f"billable, {patient}", judged.sentence) for patient, judged in self.judged.items()),
+            *((f"evidence, {patient}", judged.evidence) for patient, judged in self.judged.items()),
             ("killed with -9", ", ".join(self.killed)),
             ("bytes on the wire per reading", self.wire_bytes_per_reading),
             ("bytes on flash per reading", self.flash_bytes_per_reading),
@@ -162,6 +168,7 @@ def compare(
             patient: _compare_days(found, measured.days(patient))
             for patient, found in calendars.items()
         },
+        judged=costs["judged"],
         failed_measurements=measured.failed,
         repeats=verified["sightings"] - len(stored),
         killed=costs["killed"],

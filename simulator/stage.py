@@ -17,7 +17,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
-from simulator import history, journals
+from simulator import history, journals, practice
 from simulator.clock import ScriptClock
 from simulator.kinds import KINDS, Wanted, bonds, identity
 from simulator.processes import Home, Program, program, run
@@ -180,6 +180,23 @@ class Stage:
         asked = self._office(command, *words, "--json")
         answer: dict[str, Any] = json.loads(await run(*asked, good=(0, 1)))
         return answer
+
+    async def state_facts(self) -> None:
+        """What the practice has on file, told to the ledger."""
+        file = self._path("facts.jsonl")
+        Path(file).write_text(practice.state(self.script))  # noqa: ASYNC240  nothing else runs
+        await run(*self._office("facts", "import", file))
+
+    async def show_verdict(self, patient: str) -> str:
+        """The verdict on the first period, for a person."""
+        return await run(*self._office("verdict", patient, "--period", "1"))
+
+    async def pack_evidence(self, patient: str) -> dict[str, Any]:
+        """The first period's evidence, packed by one command and checked by another."""
+        file = self._path(f"{patient}.zip")
+        packed = await self.ask_office("evidence", patient, "--period", "1", "--out", file)
+        checked = await run(program("vitalpost-backend"), "verify", file, "--json", good=(0, 1))
+        return {**json.loads(checked), "bytes": packed["bytes"]}
 
     async def show_days(self, patient: str) -> str:
         """The patient's calendar, for a person."""
