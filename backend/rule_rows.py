@@ -9,7 +9,8 @@ import msgspec
 from sqlalchemy import Connection, insert, select
 
 from backend.billing.published import PUBLISHED
-from backend.billing.rule_sets import RuleSet, RuleSets
+from backend.billing.reasons import Block
+from backend.billing.rule_sets import ProgramRules, RuleSet, RuleSets
 from backend.errors import RuleSetRefused
 from backend.ledger import rule_set, rule_signature
 
@@ -80,7 +81,24 @@ def parse_rule_set(data: bytes) -> RuleSet:
             wanted = ", ".join(repr(category) for category in known.supply)
             what = f"programs.{name}: wanted supply and kinds of each category: {wanted}"
             raise RuleSetRefused(what, _MEND)
+        _refuse_unnamed(name, rules)
     return found
+
+
+def _refuse_unnamed(name: str, rules: ProgramRules) -> None:
+    """Refuse minimums that no reason names: a verdict could not say what was missed."""
+    supply = [rule.least for each in rules.supply.values() for rule in each]
+    for what, found in (
+        ("DAYS_BELOW", {rules.setup.least, *rules.setup.unsettled, *supply}),
+        ("MINUTES_BELOW", {rule.least for rule in rules.management}),
+    ):
+        known = {int(one.rpartition("_")[2]) for one in Block if one.startswith(f"{what}_")}
+        if unnamed := sorted(found - known):
+            raise RuleSetRefused(
+                f"programs.{name}: found the minimum {unnamed[0]}, for which there is no reason "
+                f"{what}_{unnamed[0]}; known are {', '.join(map(str, sorted(known)))}",
+                "A new minimum needs a new version of this program, which can give the reason.",
+            )
 
 
 def enter_rule_set(connection: Connection, found: RuleSet, actor: str, now_ms: int) -> bool:

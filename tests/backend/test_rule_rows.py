@@ -112,3 +112,16 @@ def test_a_set_without_its_dates_or_programmes_is_refused():
     ):
         with pytest.raises(RuleSetRefused):
             parse_rule_set(msgspec.json.encode(faulty))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        (b'"least":16', b'"least":4', "DAYS_BELOW_4"),
+        (b'"least":40', b'"least":41', "MINUTES_BELOW_41"),
+    ],
+)
+def test_a_minimum_that_no_reason_names_is_refused(old, new, reason):
+    assert old in DATA
+    with pytest.raises(RuleSetRefused, match=reason):
+        parse_rule_set(DATA.replace(old, new))
