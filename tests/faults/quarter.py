@@ -39,7 +39,7 @@ from uplink.keys import X25519, OpeningKey, Signer
 DAY_S = 86_400.0
 DAYS = 90
 HEALING_DAYS = 6
-CORES = max(1, (os.cpu_count() or 1) // 2)  # the others are for the scenario beside this one
+CORES = os.cpu_count() or 1
 PATIENT = "patient-1"
 _MEMORY = Path("/dev/shm")  # nothing here is about flushing to a disk
 FILES_IN_MEMORY = _MEMORY if _MEMORY.is_dir() else None
