@@ -190,6 +190,9 @@ class VirtualLink:
     def exchange(self, source: str) -> Exchange:
         return self._exchanges.get(source) or next(reversed(self._exchanges.values()))
 
+    def heard_ms(self, characteristic: str) -> int:
+        return self.exchange(characteristic).answered.boottime_ms
+
     def close(self) -> None:
         self._is_closed = True
 
