@@ -9,6 +9,7 @@ from typing import Any
 
 from gateway.clock import Clock, Moment, read_moment
 from gateway.kinds import describe as describe_kind
+from gateway.reports import Problem, Reporter
 from gateway.sentences import ADD_AGAIN, BOND_LOST, CLOCK_UNSURE, NOT_HEARD
 from gateway.sessions import Outcome, Sessions
 from gateway.setup import SetupWindow
@@ -39,6 +40,7 @@ class Parts:
     setup: SetupWindow
     counts: Counter[str]
     send_again: Callable[[], None]
+    reporters: Sequence[Reporter] = ()
 
 
 async def describe(parts: Parts, started: Moment) -> Facts:
@@ -57,7 +59,8 @@ async def describe(parts: Parts, started: Moment) -> Facts:
         "devices": describe_devices(parts),
         "setup": describe_setup(parts.setup),
         "control": dict(parts.counts),
-        "problems": [{"what": what, "hint": hint} for what, hint in _find_problems(parts, now)],
+        **{each.name: each.facts() for each in parts.reporters},
+        "problems": [problem._asdict() for problem in find_problems(parts, now)],
     }
 
 
@@ -75,6 +78,25 @@ def describe_setup(setup: SetupWindow) -> Facts:
 def since(moment: Moment | None, now: Moment) -> int | None:
     """Whole seconds since then: BOOTTIME goes on where UTC is set."""
     return (now.boottime_ms - moment.boottime_ms) // 1000 if moment else None
+
+
+def find_problems(parts: Parts, now: Moment) -> Iterator[Problem]:
+    """What is amiss, in a sentence each, with what to do about it."""
+    standing = parts.standing
+    if standing.trouble:
+        yield Problem(f"broker not reached: {standing.trouble}", standing.trouble.hint)
+    if standing.is_office_silent:
+        yield Problem("the office does not answer", OFFICE_HINT)
+    if standing.refusal:
+        yield Problem(f"the broker refuses records: {standing.refusal}", standing.refusal.hint)
+    if parts.outbox.quarantined:
+        yield Problem(f"records in quarantine: {parts.outbox.quarantined}", QUARANTINE_HINT)
+    if not now.quality:
+        yield Problem("the hub's clock is not synchronised", CLOCK_UNSURE)
+    for each in parts.reporters:
+        yield from each.problems()
+    for sessions in parts.sessions:
+        yield from _find_problems_with(sessions, now)
 
 
 def _describe_uplink(standing: Standing) -> Facts:
@@ -103,30 +125,13 @@ def _describe_device(sessions: Sessions, now: Moment) -> Facts:
     }
 
 
-def _find_problems(parts: Parts, now: Moment) -> Iterator[tuple[str, str]]:
-    """What is amiss, in a sentence each, with what to do about it."""
-    standing = parts.standing
-    if standing.trouble:
-        yield f"broker not reached: {standing.trouble}", standing.trouble.hint
-    if standing.is_office_silent:
-        yield "the office does not answer", OFFICE_HINT
-    if standing.refusal:
-        yield f"the broker refuses records: {standing.refusal}", standing.refusal.hint
-    if parts.outbox.quarantined:
-        yield f"records in quarantine: {parts.outbox.quarantined}", QUARANTINE_HINT
-    if not now.quality:
-        yield "the hub's clock is not synchronised", CLOCK_UNSURE
-    for sessions in parts.sessions:
-        yield from _find_problems_with(sessions, now)
-
-
-def _find_problems_with(sessions: Sessions, now: Moment) -> Iterator[tuple[str, str]]:
+def _find_problems_with(sessions: Sessions, now: Moment) -> Iterator[Problem]:
     device, last = sessions.device, sessions.last or Outcome("ok")
     words = {"noun": describe_kind(device.driver).noun, "address": device.address}
     if device.bond_lost:
-        yield f"{device.name}: {BOND_LOST.format(**words)}", ADD_AGAIN.format(**words)
+        yield Problem(f"{device.name}: {BOND_LOST.format(**words)}", ADD_AGAIN.format(**words))
     elif last.event not in NO_TROUBLE:
-        yield f"{device.name}: {last.event}", last.hint
+        yield Problem(f"{device.name}: {last.event}", last.hint)
     elif (since(device.heard_at, now) or 0) > SILENT_S:
         what, hint = NOT_HEARD.format(**words).split(". ", 1)
-        yield f"{device.name}: {what}.", hint
+        yield Problem(f"{device.name}: {what}.", hint)
