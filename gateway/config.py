@@ -21,8 +21,13 @@ LONGEST_SOCKET_PATH = 107  # unix(7): sun_path holds 108 bytes with the last one
 
 def load_settings(path: Path) -> Settings:
     """The settings in the file. Raises ConfigErrors."""
+    return parse_settings(read_settings(path))
+
+
+def read_settings(path: Path) -> bytes:
+    """The bytes of the file. Raises ConfigErrors."""
     try:
-        text = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         fault = ConfigError(
             str(path),
@@ -31,7 +36,14 @@ def load_settings(path: Path) -> Settings:
             "Copy config/gateway.toml there and make it readable for the hub's user.",
         )
         raise ConfigErrors([fault]) from error
-    return parse_settings(text)
+
+
+def check_end(text: bytes) -> None:
+    """Raise ConfigErrors where the last line is not ended: `port = 88` may have been `8883`."""
+    if not text.endswith(b"\n"):
+        found, wanted = "a last line that is not ended", "a file that was written whole"
+        hint = "Look whether the file is whole, and end its last line."
+        raise ConfigErrors([ConfigError("settings", found, wanted, hint)])
 
 
 def parse_settings(text: bytes) -> Settings:
