@@ -84,6 +84,11 @@ class Standing:
             yield Problem(what, HINT, needs_help=True)
 
 
+def tell_refused(error: SettingsError) -> None:
+    """Log that the settings of the file do not hold."""
+    log.error("settings-refused", faults=name_faults(error), hint=HINT)
+
+
 def name_faults(error: SettingsError) -> list[str]:
     """Where the faults are, without what was found there: that may be a serial or an address."""
     faults = getattr(error, "faults", ())

@@ -9,14 +9,12 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-import structlog
-
 from gateway import log
 from gateway.app import run as run_hub
 from gateway.clock import load_clock
 from gateway.config import DEFAULT_PATH, check_end, parse_settings, read_settings
 from gateway.errors import ConfigError, SettingsError
-from gateway.last_good import HINT, LastGood, Standing, belongs_here, name_faults
+from gateway.last_good import LastGood, Standing, belongs_here, tell_refused
 from gateway.settings import Settings
 from uplink.journal import Journal, JournalFile, keep_no_journal
 
@@ -52,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
         older = None if is_ready or _is_gone(fault) else _find_older(last_good)
         if older is None:
             raise
-        structlog.get_logger().error("settings-refused", faults=name_faults(fault), hint=HINT)
+        tell_refused(fault)
         try:
             _run(older, Standing(fault), lambda: None)
         except SettingsError:

@@ -1,7 +1,7 @@
 """`python -m tests.install [--mirror URL]`: the README's lines on clean machines of Debian 12.
 
 A clean root is made by mmdebstrap; office and hub boot over it, each with a systemd of its own, and
-what the README says is done on them line by line. Then the hub is made to suffer what a year brings.
+what the README says is done there line by line. Then the hub has to bear what a year brings.
 """
 
 import argparse
@@ -37,7 +37,7 @@ def main():
         return 1
     finally:
         shutil.rmtree(made)
-    print(f"installed by the README and tried in {time.monotonic() - began:.0f} s")
+    say(f"installed by the README and tried in {time.monotonic() - began:.0f} s")
     return 0
 
 
@@ -104,7 +104,7 @@ def carry(machine, machines):
 
 
 def say(what):
-    print(what, file=sys.stderr, flush=True)
+    sys.stderr.write(f"{what}\n")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A machine of Debian 12 in namespaces of its own: its systemd is a real one, its kernel is ours."""
+"""A machine of Debian 12 in namespaces: its systemd is a real one, its kernel the one around."""
 
 import os
 import subprocess
