@@ -166,8 +166,7 @@ async def run(
         async def announce() -> None:
             await fleet.central.settled.wait()
             log.info("hub-ready", hub=settings.hub.id, devices=len(devices), waiting=outbox.depth)
-            amiss = [problem.what for each in reporters for problem in each.problems()]
-            notifier.ready("; ".join([f"{len(devices)} devices enrolled", *amiss]))
+            notifier.ready(_describe_start(len(devices), reporters))
             on_ready()
 
         async with asyncio.TaskGroup() as tasks:
@@ -187,6 +186,12 @@ async def run(
             notifier.stopping()
             for task in running:
                 task.cancel()
+
+
+def _describe_start(devices: int, reporters: Sequence[Reporter]) -> str:
+    """For `systemctl status`."""
+    amiss = (problem.what for each in reporters for problem in each.problems())
+    return "; ".join((f"{devices} devices enrolled", *amiss))
 
 
 async def _serve_port(clock: Clock, settings: Settings, sessions: Sessions) -> None:

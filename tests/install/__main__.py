@@ -84,7 +84,7 @@ def copy_project(to):
 
 def fetch_wheels(to):
     """By this machine's own pip, as it is set up; the machines then install from the folder."""
-    fetch = [sys.executable, "-m", "pip", "download", "--quiet", "--dest", str(to)]
+    fetch = [sys.executable, "-m", "pip", "download", "-qq", "--dest", str(to)]
     fetch += ["--python-version", "3.11", "--only-binary", ":all:"]
     for lock in ("hub", "backend"):
         locked = ["--require-hashes", "-r", str(ROOT / "requirements" / f"{lock}.txt")]
