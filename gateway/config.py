@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from gateway.errors import ConfigError, ConfigErrors
-from gateway.settings import DeviceSettings, Settings
+from gateway.settings import ControlSettings, DeviceSettings, Settings
 
 DEFAULT_PATH = Path("/etc/vitalpost/gateway.toml")
 LONGEST_SOCKET_PATH = 107  # unix(7): sun_path holds 108 bytes with the last one zero
@@ -22,6 +22,20 @@ LONGEST_SOCKET_PATH = 107  # unix(7): sun_path holds 108 bytes with the last one
 def load_settings(path: Path) -> Settings:
     """The settings in the file. Raises ConfigErrors."""
     return parse_settings(read_settings(path))
+
+
+def load_control(path: Path) -> ControlSettings:
+    """Where the running hub is asked. Raises ConfigErrors.
+
+    Where the hub's own file is at fault it runs on with its last good settings: at the usual place.
+    """
+    try:
+        return load_settings(path).control
+    except ConfigErrors:
+        usual = ControlSettings()
+        if path != DEFAULT_PATH or not os.path.exists(usual.socket):  # noqa: PTH110  False if closed
+            raise
+        return usual
 
 
 def read_settings(path: Path) -> bytes:

@@ -31,7 +31,8 @@ def main():
     made = folder_on_disk("vitalpost-install-")
     made.chmod(0o755)
     try:
-        install(made, args.mirror)
+        prepare(made, args.mirror)
+        install(made)
     except (Failed, subprocess.SubprocessError) as failure:
         say(failure)
         return 1
@@ -41,12 +42,15 @@ def main():
     return 0
 
 
-def install(made, mirror):
-    base, wheels = made / "base", made / "wheels"
+def prepare(made, mirror):
     say("a clean root")
-    make_root(base, mirror)
+    make_root(made / "base", mirror)
     say("wheels of the locked requirements")
-    fetch_wheels(wheels)
+    fetch_wheels(made / "wheels")
+
+
+def install(made):
+    base, wheels = made / "base", made / "wheels"
     with ExitStack() as stack:
         office = stack.enter_context(closing(Machine(base, made / "office", wheels, "office")))
         hub = Machine(base, made / "hub", wheels, "hub", beside=office)

@@ -45,11 +45,11 @@ class Machine:
             raise
 
     def run(self, script, *, wanted=(0,), within_s=COMMAND_S):
-        """What it says on both; each line of the script has to succeed."""
+        """What it says on standard output; each line of the script has to succeed."""
         entering = ["nsenter", "--target", str(self.first), "--all", "--net=/proc/self/ns/net"]
         environment = {**INSIDE, **PACKAGES, **_proxies()}
         done = subprocess.run(
-            [*entering, "--wd=/root", "bash", "-euo", "pipefail", "-c", script],
+            [*entering, "bash", "-euo", "pipefail", "-c", f"cd /root\n{script}"],
             env=environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -57,13 +57,10 @@ class Machine:
             timeout=within_s,
             check=False,
         )
-        said = done.stdout + done.stderr
         if done.returncode not in wanted:
+            said = done.stdout + done.stderr
             raise Failed(f"{self.name}: exit {done.returncode} of\n{script}\n{said}")
-        return said
-
-    def read(self, path):
-        return self.run(f"cat {path}")
+        return done.stdout
 
     def wait_for(self, script, within_s):
         """Until the script succeeds."""
