@@ -31,6 +31,7 @@ from gateway.notify import Notifier
 from gateway.recorder import Recorder
 from gateway.registry import load_drivers
 from gateway.renewal import Renewal
+from gateway.room import Storage
 from gateway.sessions import Sessions
 from gateway.settings import Settings
 from gateway.setup import SetupWindow
@@ -137,6 +138,7 @@ async def run(
         desk = Desk(premises)
         stack.push_async_callback(desk.close)
         control_socket = stack.enter_context(closing(ControlSocket(settings.control)))
+        storage = Storage(outbox)
         counts = Counter[str]()
         parts = Parts(
             hub=settings.hub.id,
@@ -148,6 +150,7 @@ async def run(
             setup=setup,
             counts=counts,
             send_again=forwarder.old_rows,
+            reporters=(storage,),
         )
         control = Control(control_socket.listener, Answers(parts, desk).answer, counts)
 
@@ -163,6 +166,7 @@ async def run(
                 fleet.run(),
                 forwarder.run(),
                 control.run(),
+                storage.run(),
                 keep_up(recorder, clock, outbox.losses),
                 notifier.watch(),
                 announce(),
