@@ -1,4 +1,4 @@
-"""Hubs that open an older outbox and die of `kill -9` on the way: OLDER FOLDER.
+"""Programs that upgrade an older file and die of `kill -9` on the way: WHAT OLDER FOLDER.
 
 One life each in a copy of OLDER: the first ends before the first call to SQLite or of a file, the
 next before the second, and so on, until one is not ended any more. Prints how many were, and the
@@ -16,12 +16,35 @@ import threading
 from itertools import count
 from pathlib import Path
 
+from gateway.clock import Moment
+from gateway.memory import Memory
+from gateway.settings_upgrade import upgrade_file
 from uplink.outbox import Outbox
 
-CALLS = {"execute", "executemany", "close", "open", "fsync", "rename", "unlink", "posix_fallocate"}
+OF_SQLITE = {"execute", "executemany", "close"}
+OF_FILES = {"open", "write", "flush", "fsync", "fchmod", "fchown", "replace", "rename", "unlink"}
+CALLS = OF_SQLITE | OF_FILES | {"posix_fallocate"}
 
 
-def live(path: Path, last: int) -> None:
+async def upgrade_outbox(folder: Path) -> None:
+    outbox = await Outbox.open(folder / "outbox.db", quota_bytes=1 << 20)
+    await outbox.close()
+
+
+async def upgrade_settings(folder: Path) -> None:
+    upgrade_file(folder / "gateway.toml")
+
+
+async def upgrade_memory(folder: Path) -> None:
+    memory = Memory(folder)
+    memory.recall([], Moment(0, 0, 0), b"")
+    await memory.save()
+
+
+WHAT = {"outbox": upgrade_outbox, "settings": upgrade_settings, "memory": upgrade_memory}
+
+
+def live(what: str, folder: Path, last: int) -> None:
     steps = count(1)
 
     def watch(_frame: object, event: str, called: object) -> None:
@@ -29,21 +52,18 @@ def live(path: Path, last: int) -> None:
         if name in CALLS and next(steps) == last:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    async def open_once() -> None:
-        outbox = await Outbox.open(path, quota_bytes=1 << 20)
-        await outbox.close()
-
-    threading.setprofile(watch)  # of the outbox's thread
-    asyncio.run(open_once())
+    threading.setprofile(watch)  # for the outbox's thread and others
+    sys.setprofile(watch)
+    asyncio.run(WHAT[what](folder))
 
 
-def main(older: Path, folder: Path) -> None:
+def main(what: str, older: Path, folder: Path) -> None:
     for number in count(1):
         home = folder / str(number)
         shutil.copytree(older, home)
         pid = os.fork()
         if pid == 0:
-            live(home / "outbox.db", number)
+            live(what, home, number)
             os._exit(0)
         code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
         if code != -signal.SIGKILL:
@@ -52,4 +72,4 @@ def main(older: Path, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]))

@@ -70,7 +70,14 @@ async def test_what_was_upgraded_goes_on_taking_and_releasing(older):
 def killed(tmp_path):
     """So many were killed, each in a folder of its own."""
     said = subprocess.run(
-        [sys.executable, "-m", "tests.fakes.mortal_upgrade", OLDER / "outbox-1", tmp_path],
+        [
+            sys.executable,
+            "-m",
+            "tests.fakes.mortal_upgrade",
+            "outbox",
+            OLDER / "outbox-1",
+            tmp_path,
+        ],
         cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,
