@@ -52,7 +52,7 @@ from uplink.witness import Witness
 log = structlog.get_logger()
 
 
-async def run(
+async def run(  # noqa: PLR0915  a statement for each part that is built
     settings: Settings,
     *,
     journal: Journal = keep_no_journal,

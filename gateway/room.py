@@ -41,6 +41,9 @@ class Room(StrEnum):
     CARD_FULL = "card-full"
 
 
+OVER = (Room.FULL, Room.CARD_FULL)
+
+
 class Storage:
     """Looks each minute; says what has changed once."""
 
@@ -68,8 +71,10 @@ class Storage:
         if self.room is Room.ENOUGH:
             log.info("storage-has-room")
             return
-        event = "outbox-full" if self.room in (Room.FULL, Room.CARD_FULL) else "storage-nearly-full"
-        log.warning(event, room=str(self.room), hint=_hint(self.room))
+        if self.room in OVER:
+            log.warning("outbox-full", room=str(self.room), hint=_hint(self.room))
+        else:
+            log.warning("storage-nearly-full", room=str(self.room), hint=_hint(self.room))
 
     def facts(self) -> Facts:
         """Room, and what was written to the card: by day of running, not by the calendar."""
@@ -87,8 +92,8 @@ class Storage:
     def problems(self) -> Iterator[Problem]:
         """What is full or nearly so, and what opening the outbox found damaged."""
         if self._usage and self.room is not Room.ENOUGH:
-            is_over = self.room in (Room.FULL, Room.CARD_FULL)
-            yield Problem(_describe(self.room, self._usage), _hint(self.room), needs_help=is_over)
+            what = _describe(self.room, self._usage)
+            yield Problem(what, _hint(self.room), needs_help=self.room in OVER)
         for loss in self._outbox.losses:
             what = f"storage was damaged: {loss.amount} {loss.what}"
             yield Problem(what, OutboxDamaged.hint, needs_help=loss.what != TORN)
