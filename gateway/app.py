@@ -33,6 +33,7 @@ from gateway.recorder import Recorder
 from gateway.registry import load_drivers
 from gateway.renewal import Renewal
 from gateway.reports import Reporter
+from gateway.room import Storage
 from gateway.sessions import Sessions
 from gateway.settings import Settings
 from gateway.setup import SetupWindow
@@ -53,7 +54,7 @@ from uplink.witness import Witness
 log = structlog.get_logger()
 
 
-async def run(
+async def run(  # noqa: PLR0915  a statement for each part that is built
     settings: Settings,
     *,
     journal: Journal = keep_no_journal,
@@ -148,6 +149,7 @@ async def run(
         desk = Desk(premises)
         stack.push_async_callback(desk.close)
         control_socket = stack.enter_context(closing(ControlSocket(settings.control)))
+        storage = Storage(outbox)
         counts = Counter[str]()
         parts = Parts(
             hub=settings.hub.id,
@@ -159,7 +161,7 @@ async def run(
             setup=setup,
             counts=counts,
             send_again=forwarder.old_rows,
-            reporters=reporters,
+            reporters=(*reporters, storage),
         )
         control = Control(control_socket.listener, Answers(parts, desk).answer, counts)
 
@@ -175,6 +177,7 @@ async def run(
                 fleet.run(),
                 forwarder.run(),
                 control.run(),
+                storage.run(),
                 keep_up(recorder, clock, outbox.losses),
                 notifier.watch(Liveness(outbox, fleet.central).is_proved),
                 watch_health(tell_health, forwarder.news),
