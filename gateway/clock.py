@@ -105,10 +105,10 @@ def rate(state: int, status: int, maxerror_us: int) -> int:
     return max(1, (maxerror_us // 1000).bit_length())
 
 
-def load_clock(source: str, options: Mapping[str, Any]) -> Clock:
+def load_clock(source: str, options: Mapping[str, Any], machine: Clock | None = None) -> Clock:
     """The clock that the settings name: "system", or an entry point of `vitalpost.clocks`."""
     if source == "system":
-        return SystemClock()
+        return machine or SystemClock()
     offered = entry_points(group="vitalpost.clocks")
     if source not in offered.names:
         wanted = ", ".join(sorted({"system", *offered.names}))

@@ -16,9 +16,10 @@ from gateway.renewal import Renewal, check_suite
 from tests.fakes.hub_folder import Office
 from uplink.answers import Answer, Told
 from uplink.keys import X25519, X_WING, OpeningKey, Signer
-from uplink.mqtt import Broker, tls_context
+from uplink.mqtt import Broker
 from uplink.route import Route
 from uplink.seal import sign_answer, verify_statement
+from uplink.tls import tls_context
 from uplink.wire import key_id
 
 INSTALLED_MS = 1_790_000_000_000
