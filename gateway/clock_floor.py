@@ -27,14 +27,15 @@ log = structlog.get_logger()
 class Floor:
     """`receipt_ms` is 0 until a receipt came, in this life or an earlier one."""
 
-    def __init__(self, state: Path) -> None:
+    def __init__(self, state: Path, released: datetime = RELEASED) -> None:
+        self._released_ms = round(released.timestamp() * 1000)
         self._path = state / FILE
         self.receipt_ms = self._written_ms = self._read()
         self.writes = 0
 
     def at_least_ms(self, told_ms: int) -> int:
         """It is certainly not earlier, where the office's newest answer is from `told_ms`."""
-        return max(self.receipt_ms, told_ms, round(RELEASED.timestamp() * 1000))
+        return max(self.receipt_ms, told_ms, self._released_ms)
 
     def note(self, utc_ms: int, *, is_fresh: bool) -> None:
         """A receipt of that time has come. Only a fresh one lowers: another may be replayed."""
