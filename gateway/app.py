@@ -36,6 +36,7 @@ from gateway.settings import Settings
 from gateway.setup import SetupWindow
 from gateway.status import Parts
 from gateway.storage import open_outbox
+from gateway.telling import judge_health, watch_health
 from gateway.timekeeper import keep_time
 from gateway.upkeep import keep_up
 from uplink.forwarder import Forwarder
@@ -45,6 +46,7 @@ from uplink.records import EpochStart
 from uplink.route import Route
 from uplink.seal import Epoch, open_epoch, sign_statement
 from uplink.statements import Previous, Statement
+from uplink.status import Health
 from uplink.tls import Calendar, tls_context
 from uplink.witness import Witness
 
@@ -98,6 +100,9 @@ async def run(
         def sign(statement: Statement) -> bytes:
             return sign_statement(statement, renewal.credentials.signer)
 
+        def tell_health() -> Health:
+            return judge_health(parts)
+
         witness = Witness(settings.hub.id, sign, lambda: read_moment(clock).utc_ms)
         forwarder = Forwarder(
             outbox,
@@ -106,6 +111,7 @@ async def run(
             journal=journal,
             renewal=renewal,
             on_receipt=clock.receipted,
+            tell_health=tell_health,
         )
 
         def open_next(start: EpochStart, previous: Previous | None) -> tuple[Epoch, bytes]:
@@ -175,6 +181,7 @@ async def run(
                 keep_up(recorder, clock, outbox.losses),
                 clock.run(),
                 notifier.watch(),
+                watch_health(tell_health, forwarder.news),
                 announce(),
             )
             running = [tasks.create_task(each) for each in work]
