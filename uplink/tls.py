@@ -82,8 +82,10 @@ class ResumingContext(ssl.SSLContext):
             self._chain = _read_chain(wrapped)
         chain = self._chain
         if chain.from_s > chain.to_s or not chain.meets(present):
+            held = f"from {_day(chain.from_s)} to {_day(chain.to_s)}"
             raise ssl.SSLError(
-                f"the broker's certificates hold from {_day(chain.from_s)} to {_day(chain.to_s)}"
+                ssl.SSL_ERROR_SSL,
+                f"the broker's certificates hold {held}, and it is {_day(present.from_s)} or later",
             )
         self.calendar.accepted(chain)
 

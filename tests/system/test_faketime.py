@@ -33,7 +33,7 @@ from uplink.tls import tls_context
 
 FAKETIME = next(iter(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")), None)
 DATED_HUB = Path(__file__).parents[1] / "fakes" / "dated_hub.py"
-PATIENCE_S = 60
+PATIENCE_S = 120
 YEAR_S = 365.25 * 86_400
 ZONE = ZoneInfo("America/New_York")
 IDENTITY = ("Contec", "CMS50D+", "1")
@@ -199,8 +199,8 @@ async def test_whatever_the_clock_shows_the_hub_connects_and_no_day_is_wrong(hom
         home.show(60 - time.time())  # 1970
         await home.start()
         await home.measure()
-        for years in (10, -20, 34):  # and in 2060 the connection is made anew
-            home.show(years * YEAR_S if years > 0 else 10 * YEAR_S + years * YEAR_S)
+        for years in (10, -10, 34):  # and in 2060 the connection is made anew
+            home.show(years * YEAR_S)
             await home.measure()
         home.broker.stop()
         await office.lost
