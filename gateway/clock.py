@@ -47,8 +47,12 @@ class Moment(NamedTuple):
 
 
 def read_moment(clock: Clock) -> Moment:
-    """The present instant."""
-    return Moment(clock.boottime_ns() // 1_000_000, clock.utc_ns() // 1_000_000, clock.quality())
+    """The present instant; synchronised only if UTC was so before and after it was read."""
+    before = clock.quality()
+    boottime_ns, utc_ns = clock.boottime_ns(), clock.utc_ns()
+    after = clock.quality()
+    quality = max(before, after) if before and after else 0
+    return Moment(boottime_ns // 1_000_000, utc_ns // 1_000_000, quality)
 
 
 def site_time(clock: Clock, zone: tzinfo) -> datetime | None:

@@ -48,10 +48,9 @@ class Floor:
         return abs(self.receipt_ms - self._written_ms) >= WRITE_MS
 
     def save(self) -> None:
-        """Write it to flash. Raises OSError."""
-        utc_ms = self.receipt_ms
-        state_file.replace(self._path, _encode(utc_ms))
-        self._written_ms = utc_ms
+        """Write it to flash. Raises OSError; then it is due again in a day."""
+        self._written_ms = self.receipt_ms
+        state_file.replace(self._path, _encode(self._written_ms))
         self.writes += 1
 
     def _read(self) -> int:

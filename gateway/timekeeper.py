@@ -9,20 +9,20 @@ after the office had a record that was sealed here a moment ago, and before it c
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Iterator
 from math import inf
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NoReturn
 
 import structlog
 
 from gateway.clock import Clock, Moment, load_clock, read_moment
 from gateway.clock_floor import Floor
+from gateway.clock_proof import Proof
 from gateway.clock_sources import OFFICE, SYSTEM, Sources, Word
 from gateway.reports import Problem
 from gateway.settings import Settings
-from uplink.journal import Journal, Step
+from uplink.journal import Journal
 from uplink.tls import Span
 from uplink.wire import Receipt
 
@@ -30,19 +30,11 @@ LOOK_S = 30.0
 FRESH_MS = 10 * 60_000
 LEEWAY_MS = 5 * 60_000  # the office's clock and the kernel's may differ by this much
 LONG_MS = 24 * 60 * 60_000
-REMEMBERED = 64
 DENIED_HINT = "Readings are kept, unsure. Check the time servers of this network, and the office's."
 REFUSED_HINT = "It is earlier than the office's last receipt or this release: it cannot be so."
 NO_TIME_HINT = "Readings are kept, and wait for a clock. Let this network reach a time server."
 
 log = structlog.get_logger()
-
-
-class _Sealed(NamedTuple):
-    kid: bytes
-    first: int
-    last: int
-    boottime_ms: int
 
 
 class Timekeeper:
@@ -62,9 +54,9 @@ class Timekeeper:
         self._floor = floor
         self._told_ms = told_ms
         self._sources = Sources()
-        self._sealed: deque[_Sealed] = deque(maxlen=REMEMBERED)
+        self._proof = Proof(self._boottime_ms)
         self._chain_ends_s = inf
-        self._began_ms = read_moment(clock).boottime_ms
+        self._began_ms = self._boottime_ms()
         self._synchronised_ms: int | None = None
         self._said: str | None = None
         self._refused: set[str] = set()
@@ -116,7 +108,8 @@ class Timekeeper:
         """When it can be now: by the kernel while that is synchronised, else any time from here."""
         now = read_moment(self._machine)
         floor_ms = self.floor_ms
-        if now.quality and now.utc_ms >= floor_ms:
+        is_denied = self._machine is self._clock and self._is_denied(now)
+        if now.quality and now.utc_ms >= floor_ms and not is_denied:
             return Span(now.utc_ms / 1000, now.utc_ms / 1000)
         return Span(floor_ms / 1000, inf)
 
@@ -125,27 +118,18 @@ class Timekeeper:
         self._chain_ends_s = chain.to_s
 
     def follow(self, journal: Journal) -> Journal:
-        """That journal; it is noted when records are sealed: none could sign for them before."""
-
-        def note(step: Step) -> None:
-            if step.did == "sealed":
-                at_ms = read_moment(self._clock).boottime_ms
-                for kid, ranges in step.records.items():
-                    self._sealed += (_Sealed(kid, *each, at_ms) for each in ranges)
-            journal(step)
-
-        return note
+        """That journal of the recorder; it tells what is sealed, which receipts then name."""
+        return self._proof.follow(journal)
 
     def receipted(self, receipt: Receipt) -> None:
         """A receipt has come, verified, for this hub."""
-        now_ms = read_moment(self._clock).boottime_ms
-        after_ms = max((each.boottime_ms for each in self._named(receipt)), default=-inf)
-        took_ms = now_ms - after_ms
-        is_fresh = 0 <= took_ms <= FRESH_MS
+        age_ms = self._proof.age_ms(receipt)
+        is_fresh = 0 <= age_ms <= FRESH_MS
         self._floor.note(int(min(receipt.utc_ms, self._chain_ends_s * 1000)), is_fresh=is_fresh)
         if is_fresh:
-            half_ms = int(took_ms) // 2
-            self._sources.take(Word(now_ms, receipt.utc_ms + half_ms, half_ms + 1, OFFICE))
+            half_ms = int(age_ms) // 2
+            at_ms = self._boottime_ms()
+            self._sources.take(Word(at_ms, receipt.utc_ms + half_ms, half_ms + 1, OFFICE))
         if self._floor.is_due:
             self._due.set()
 
@@ -205,11 +189,8 @@ class Timekeeper:
         elif not self.source(now) and now.boottime_ms - self._began_ms > LONG_MS:
             yield Problem("the hub has not known the time for a day", NO_TIME_HINT, True)
 
-    def _named(self, receipt: Receipt) -> Iterator[_Sealed]:
-        for each in self._sealed:
-            for first, last in receipt.stored.get(each.kid, ()):
-                if first <= each.last and each.first <= last:
-                    yield each
+    def _boottime_ms(self) -> int:
+        return self._clock.boottime_ns() // 1_000_000
 
     def _is_denied(self, now: Moment) -> bool:
         if now.utc_ms + LEEWAY_MS < self._floor.receipt_ms:

@@ -1,3 +1,4 @@
+import asyncio
 from math import inf
 from pathlib import Path
 
@@ -103,6 +104,13 @@ def test_a_synchronised_clock_that_a_fresh_receipt_denies_is_not_believed(hub):
     assert read_moment(hub.keeper).quality
 
 
+def test_a_denied_clock_says_nothing_of_certificates(hub):
+    hub.clock.utc_s += 34 * 365 * DAY_S
+    hub.seal()
+    hub.receive()
+    assert hub.keeper.present() == Span(TRUE_S, inf)
+
+
 def test_five_minutes_between_the_clocks_deny_nothing(hub):
     hub.seal()
     hub.receive(hub.true_s + 290)
@@ -187,6 +195,35 @@ def test_what_was_synchronised_holds_on_for_weeks_within_its_drift(hub):
     assert abs(now.utc_ms - hub.true_s * 1000) <= 2**now.quality
     assert now.quality == 18
     assert hub.keeper.facts()["synchronised_s"] == 21 * DAY_S
+
+
+async def test_the_floor_is_on_flash_soon_after_a_receipt_and_then_once_a_day(hub, tmp_path):
+    async with asyncio.timeout(30):
+        running = asyncio.create_task(hub.keeper.run())
+        for day in range(3):
+            for _ in range(5):
+                hub.seal()
+                hub.receive()
+            while hub.floor.writes <= day:  # noqa: ASYNC110  a count, of which nobody tells
+                await asyncio.sleep(0)
+            hub.wait(DAY_S)
+        running.cancel()
+    assert hub.keeper.facts()["floor_writes"] == 3
+    assert Floor(tmp_path).receipt_ms == (TRUE_S + 2 * DAY_S) * 1000
+
+
+async def test_a_floor_that_cannot_be_written_is_said_and_the_hub_goes_on(hub, tmp_path):
+    (tmp_path / "time-floor.new").mkdir()
+    with capture_logs() as logs:
+        async with asyncio.timeout(30):
+            running = asyncio.create_task(hub.keeper.run())
+            hub.seal()
+            hub.receive()
+            while not logs:  # noqa: ASYNC110  a log line, of which nobody tells
+                await asyncio.sleep(0)
+            assert not running.done()
+            running.cancel()
+    assert [line["event"] for line in logs] == ["time-floor-not-kept"]
 
 
 def test_a_change_of_who_knows_the_time_is_logged_once(hub):
