@@ -11,7 +11,7 @@ BIN := .venv/bin
 export PATH := $(PATH):/usr/sbin:/sbin
 export PYTHONDONTWRITEBYTECODE = 1
 
-.PHONY: env demo test test-interop test-faults bench check format lock broker
+.PHONY: env demo test test-interop test-faults bench check format lock broker dbusmock
 
 env: .venv/stamp
 
@@ -35,10 +35,22 @@ broker:
 		$$sudo systemctl disable --now mosquitto >/dev/null 2>&1 || true; \
 	fi
 
+# Stand-ins for ModemManager and NetworkManager, from Debian's packages and run by Debian's python:
+# PyPI has python-dbusmock too, but what it needs, dbus-python and PyGObject, only as sources in C.
+dbusmock:
+	@if ! /usr/bin/python3 -c 'import dbusmock' 2>/dev/null; then \
+		if [ "$$(id -u)" = 0 ]; then sudo=; elif command -v sudo >/dev/null; then sudo=sudo; else \
+			echo "python3-dbusmock is missing and this user may not install it: as root, run 'apt-get install python3-dbusmock'." >&2; exit 1; fi; \
+		echo "Installing python3-dbusmock from Debian's packages"; \
+		$$sudo apt-get update -qq && \
+		$$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends python3-dbusmock >/dev/null || \
+		{ echo "python3-dbusmock could not be installed: run 'apt-get install python3-dbusmock' and read what it says." >&2; exit 1; }; \
+	fi
+
 demo: env broker
 	@$(BIN)/vitalpost demo
 
-test: env broker
+test: env broker dbusmock
 	@$(BIN)/pytest -q -n 3 --dist worksteal
 
 # Node and npm from Debian's packages; what npm installs is locked by hashes beside the consumer.

@@ -6,7 +6,7 @@ import asyncio
 import signal
 from collections import Counter
 from collections.abc import Callable
-from contextlib import AsyncExitStack, closing
+from contextlib import AsyncExitStack, aclosing, closing
 from importlib.metadata import version
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from gateway.links.gatt import Station
 from gateway.links.radio import load_radio
 from gateway.matching import refuse_ties
 from gateway.memory import Memory
+from gateway.network.watch import Network
 from gateway.notify import Notifier
 from gateway.recorder import Recorder
 from gateway.registry import load_drivers
@@ -134,6 +135,9 @@ async def run(
             recorder=recorder,
             journal=journal,
         )
+        network = await stack.enter_async_context(
+            aclosing(Network(settings, clock, lambda: forwarder.standing.is_connected))
+        )
         desk = Desk(premises)
         stack.push_async_callback(desk.close)
         control_socket = stack.enter_context(closing(ControlSocket(settings.control)))
@@ -148,6 +152,7 @@ async def run(
             setup=setup,
             counts=counts,
             send_again=forwarder.old_rows,
+            reporters=(network,),
         )
         control = Control(control_socket.listener, Answers(parts, desk).answer, counts)
 
@@ -165,6 +170,7 @@ async def run(
                 control.run(),
                 keep_up(recorder, clock, outbox.losses),
                 notifier.watch(),
+                network.run(),
                 announce(),
             )
             running = [tasks.create_task(each) for each in work]

@@ -1,0 +1,157 @@
+"""The networks of a hub, looked at once a minute: what it says of them, what it does about them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import structlog
+
+from gateway.clock import Clock, site_time
+from gateway.errors import NotAnswered
+from gateway.network.meter import Meter, Roots
+from gateway.network.modem import STRENGTHS, Modem
+from gateway.network.picture import Picture
+from gateway.network.recovery import Recovery
+from gateway.network.usage import Usage
+from gateway.reports import Facts, Problem
+from gateway.settings import Settings
+
+if TYPE_CHECKING:  # it brings D-Bus
+    from gateway.network.managers import Managers
+    from gateway.network.network_time import Believe
+
+LOOK_S = 60.0
+GOOD_QUALITY = range(1, 18)  # better than the two minutes of the mobile network's time
+TIME_AGAIN_S = 60 * 60
+ORDER_REFUSED = Problem(
+    "the hub may not put its networks into the order of `network.prefer`",
+    "Copy systemd/vitalpost-network.rules to /etc/polkit-1/rules.d/.",
+)
+
+log = structlog.get_logger()
+
+
+class Network:
+    """The reporter "network". `is_reached` says whether the hub has its broker, by whatever way."""
+
+    name = "network"
+
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        is_reached: Callable[[], bool],
+        *,
+        believe: Believe | None = None,
+        roots: Roots = Roots(),  # noqa: B008  a NamedTuple of constants
+    ) -> None:
+        self.picture = Picture()
+        self._settings = settings.network
+        self._clock = clock
+        self._zone = settings.site_zone
+        self._is_reached = is_reached
+        self._believe = believe
+        usage = Usage(Path(settings.hub.state), clock.boot_id())
+        self._meter = Meter(usage, self._settings.budget_mb, roots)
+        self._recovery = Recovery(
+            settings.hub.id,
+            may_act=self._settings.recover,
+            is_expected="cellular" in self._settings.prefer or self._settings.budget_mb > 0,
+        )
+        self._managers: Managers | None = None
+        self._order_refusal = ""
+        self._time_told_s: float | None = None
+
+    async def run(self) -> NoReturn:
+        """Look until cancelled."""
+        while True:
+            await self.look()
+            await asyncio.sleep(LOOK_S)
+
+    async def look(self) -> None:
+        """See how all stands, and act on it."""
+        if self._settings.watch and self._managers is None:
+            from gateway.network.managers import Managers  # noqa: PLC0415  no D-Bus unwatched
+
+            self._managers = Managers(self._settings.prefer)
+        if self._managers:
+            self.picture = await self._managers.look()
+        now_s, local = self._now_s(), site_time(self._clock, self._zone)
+        month = f"{local:%Y-%m}" if local else ""
+        await self._meter.look(now_s, month, self.picture.mobile_interfaces)
+        if self._managers:
+            await self._act(self._managers, now_s)
+
+    async def aclose(self) -> None:
+        """Keep the data count and let go of D-Bus."""
+        if self._managers:
+            self._managers.close()
+        await self._meter.save(self._now_s())
+
+    def facts(self) -> Facts:
+        """`signal` in a word and `bars` of five, both None without a modem that hears anything."""
+        modem = self.picture.modem
+        bars = modem.bars if modem else None
+        return {
+            "signal": None if bars is None else STRENGTHS[bars],
+            "bars": bars,
+            "modemmanager": self.picture.has_modemmanager,
+            "networkmanager": self.picture.networks is not None,
+            "modem": _describe(modem) if modem else None,
+            "recovery": self._recovery.facts(self._now_s()),
+            "prefer": list(self._settings.prefer),
+            **self._meter.facts(),
+        }
+
+    def problems(self) -> Iterator[Problem]:
+        """What is amiss with modem, order or budget."""
+        yield from self._recovery.problems(self._now_s(), is_reached=self._is_reached())
+        if self._order_refusal:
+            yield ORDER_REFUSED
+        yield from self._meter.problems()
+
+    async def _act(self, managers: Managers, now_s: float) -> None:
+        is_reached = self._is_reached()
+        is_dead = not is_reached and self._meter.is_dead(now_s)
+        self._recovery.note(self.picture, now_s, is_dead=is_dead)
+        flows = is_reached or self._meter.flows
+        await self._recovery.act(managers, self.picture, now_s, flows=flows)
+        await self._prefer(managers)
+        await self._tell_time(managers, now_s)
+
+    async def _prefer(self, managers: Managers) -> None:
+        refusal = ""
+        try:
+            await managers.prefer(self.picture)
+        except NotAnswered as error:
+            refusal = error.reason
+            if not self._order_refusal:
+                log.warning("network-order-refused", error=refusal, hint=ORDER_REFUSED.hint)
+        self._order_refusal = refusal
+
+    async def _tell_time(self, managers: Managers, now_s: float) -> None:
+        told_s = self._time_told_s
+        is_told = told_s is not None and now_s - told_s < TIME_AGAIN_S
+        if self._believe is None or is_told or self._clock.quality() in GOOD_QUALITY:
+            return
+        try:
+            if await managers.tell_time(self.picture, self._clock, self._believe):
+                self._time_told_s = now_s
+        except NotAnswered as error:
+            log.debug("network-time-unknown", error=error.reason)
+
+    def _now_s(self) -> float:
+        return self._clock.boottime_ns() / 1e9
+
+
+def _describe(modem: Modem) -> Facts:
+    return {
+        "state": modem.state.name.lower(),
+        "sim": modem.sim.value,
+        "registration": modem.registration.value,
+        "operator": modem.operator or None,
+        "technology": modem.technology or None,
+    }
