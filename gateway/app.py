@@ -37,6 +37,7 @@ from gateway.settings import Settings
 from gateway.setup import SetupWindow
 from gateway.status import Parts
 from gateway.storage import open_outbox
+from gateway.telling import judge_health, watch_health
 from gateway.upkeep import keep_up
 from uplink.forwarder import Forwarder
 from uplink.journal import Journal, keep_no_journal
@@ -45,6 +46,7 @@ from uplink.records import EpochStart
 from uplink.route import Route
 from uplink.seal import Epoch, open_epoch, sign_statement
 from uplink.statements import Previous, Statement
+from uplink.status import Health
 from uplink.witness import Witness
 
 log = structlog.get_logger()
@@ -61,9 +63,7 @@ async def run(
     Raises SettingsError and OutboxNewer, which only a person mends, OutboxLocked, ControlInUse, and
     an ExceptionGroup of what broke on the way: nothing was acknowledged that is not on flash.
     """
-    stop = asyncio.Event()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    stop = _heed_signals()
     installed = load_credentials(settings.credentials)
     clock = load_clock(settings.clock.source, settings.clock.options)
     drivers = load_drivers()
@@ -93,6 +93,9 @@ async def run(
         def sign(statement: Statement) -> bytes:
             return sign_statement(statement, renewal.credentials.signer)
 
+        def tell_health() -> Health:
+            return judge_health(parts)
+
         witness = Witness(settings.hub.id, sign, lambda: read_moment(clock).utc_ms)
         forwarder = Forwarder(
             outbox,
@@ -100,6 +103,7 @@ async def run(
             witness,
             journal=journal,
             renewal=renewal,
+            tell_health=tell_health,
         )
 
         def open_next(start: EpochStart, previous: Previous | None) -> tuple[Epoch, bytes]:
@@ -170,6 +174,7 @@ async def run(
                 control.run(),
                 keep_up(recorder, clock, outbox.losses),
                 notifier.watch(),
+                watch_health(tell_health, forwarder.news),
                 network.run(),
                 announce(),
             )
@@ -179,6 +184,13 @@ async def run(
             notifier.stopping()
             for task in running:
                 task.cancel()
+
+
+def _heed_signals() -> asyncio.Event:
+    stop = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    return stop
 
 
 async def _serve_port(clock: Clock, settings: Settings, sessions: Sessions) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from gateway import sentences
 from gateway.network.modem import Modem, Registration, Sim, State
 from gateway.network.routes import Networks
 
@@ -16,6 +17,12 @@ class Trouble(NamedTuple):
     hint: str
     heals: bool = False
     patience_s: int = 0
+
+
+def _split(sentence: str) -> tuple[str, str]:
+    """What happened, and what to do."""
+    what, hint = sentence.split(". ", 1)
+    return f"{what}.", hint
 
 
 LOOKING_S = 120  # so long a modem may look for a network before anybody is told
@@ -54,15 +61,13 @@ SIMS = {
 }
 NO_SIGNAL = Trouble(
     "no-signal",
-    "No mobile signal here.",
-    "Move the gateway near a window, then check again.",
+    *_split(sentences.NO_SIGNAL.what),
     heals=True,
     patience_s=LOOKING_S,
 )
 NOT_LET_IN = Trouble(
     "sim-not-active",
-    "The gateway has signal but is not let in.",
-    "Call us with {hub}.",
+    *_split(sentences.SIM_NOT_ACTIVE),
     heals=True,
     patience_s=LOOKING_S,
 )

@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # it brings D-Bus
 AGAIN_S = 4 * 60 * 60  # a trouble that comes and goes is six lines a day
 REFUSED = Problem(
     "the hub may not restart its modem",
-    "Copy systemd/vitalpost-network.rules to /etc/polkit-1/rules.d/.",
+    "Copy systemd/49-vitalpost-network.rules to /etc/polkit-1/rules.d/.",
 )
 
 log = structlog.get_logger()

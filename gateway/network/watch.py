@@ -28,7 +28,7 @@ GOOD_QUALITY = range(1, 18)  # better than the two minutes of the mobile network
 TIME_AGAIN_S = 60 * 60
 ORDER_REFUSED = Problem(
     "the hub may not put its networks into the order of `network.prefer`",
-    "Copy systemd/vitalpost-network.rules to /etc/polkit-1/rules.d/.",
+    "Copy systemd/49-vitalpost-network.rules to /etc/polkit-1/rules.d/.",
 )
 
 log = structlog.get_logger()

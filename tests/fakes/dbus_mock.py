@@ -34,7 +34,7 @@ class MockService:
         )
         rule = f"type='signal',sender='{BUS}',member='NameOwnerChanged',arg0='{self.name}'"
         await self._call(BUS, "/org/freedesktop/DBus", BUS, "AddMatch", "s", rule)
-        self._process = subprocess.Popen(
+        self._process = subprocess.Popen(  # noqa: ASYNC220  it does not wait for it
             [PYTHON, "-m", "dbusmock", "--system", *self._options],
             env={**os.environ, "DBUS_SYSTEM_BUS_ADDRESS": self._address},
             stdout=subprocess.DEVNULL,

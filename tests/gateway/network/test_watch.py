@@ -1,7 +1,10 @@
+import os
+
 import pytest
 from dbus_fast import Variant
 from structlog.testing import capture_logs
 
+from gateway.cli.networked import describe
 from gateway.network.health import SIMS
 from gateway.network.modem import MODEM, MODEM_3GPP, Sim, State
 from gateway.network.routes import DEVICE, NETWORKS, NETWORKS_PATH
@@ -212,9 +215,7 @@ async def test_a_modem_without_a_connection_to_make_is_not_reset(home):
     await home.start_modem()
     await home.start_networks()
     network = home.network()
-    await home.networks.change(
-        DEVICES + "wwan0", DEVICE, AvailableConnections=Variant("ao", [])
-    )
+    await home.networks.change(DEVICES + "wwan0", DEVICE, AvailableConnections=Variant("ao", []))
     await home.ail(State.REGISTERED)
     await home.live(network, 60)
     assert await climbed(home) == ([], [])
@@ -364,3 +365,30 @@ async def test_a_modem_that_comes_and_goes_for_a_day_is_told_in_few_lines(home):
             await home.heal()
             await home.live(network, 15)
     assert len(logs) < 50
+
+
+async def test_modem_and_signal_are_told_in_a_line_for_a_person(home):
+    await home.start_modem()
+    await home.start_networks()
+    network = home.network()
+    await network.look()
+    assert list(describe(network.facts())) == [
+        (
+            "network  modem connected, SIM ready, mobile signal good ####., Example Mobile, LTE;"
+            " the way out is not known"
+        )
+    ]
+
+
+async def test_a_bus_that_comes_and_goes_leaves_no_descriptor_open(home):
+    network = home.network()
+    await network.look()
+    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208  not a path of the product
+    for _ in range(20):
+        await network.look()
+        home.daemon.kill()
+        for _ in range(10):
+            await network.look()
+        home.daemon.start()
+    await network.aclose()
+    assert len(os.listdir("/proc/self/fd")) <= before  # noqa: PTH208  the same
