@@ -56,9 +56,11 @@ class Meter:
         modem = [counter for counter in counters.values() if counter.kind == CELLULAR]
         received = sum(counter.received for counter in modem)
         sent = sum(counter.sent for counter in modem)
-        self.flows = self._heard_s is not None and received != self._received
+        # It falls where the interface has gone, as in a reset: nothing flows then.
+        self.flows = self._heard_s is not None and received > self._received
+        self._received = received
         if self.flows or self._heard_s is None:
-            self._heard_s, self._received, self._sent = now_s, received, sent
+            self._heard_s, self._sent = now_s, sent
         self._is_asking = sent != self._sent
         self.usage.count(counters, month)
         if self.usage.is_due(now_s):

@@ -2,7 +2,7 @@
 
 NetworkManager takes Ethernet before Wi-Fi before cellular. Where the settings prefer another order,
 the connections that are up get lower metrics (Device.Reapply), not the stored ones: that needs no
-right to change anybody's connections, and nothing of it is left when the hub is taken away.
+right to change anybody's connections, and nothing of it outlives the connection.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from dbus_fast.signature import Variant
 
+from gateway.errors import NotAnswered
 from gateway.network.bus import SystemBus
 from gateway.network.routes import DEVICE, NETWORKS, NetDevice, Networks
 
@@ -28,13 +29,23 @@ class Preference:
         self._settled: set[str] = set()
 
     async def apply(self, bus: SystemBus, networks: Networks) -> None:
-        """Give each connection its metric, once while it lasts. Raises NotAnswered."""
+        """Give each connection its metric, once while it lasts.
+
+        Raises NotAnswered, the first of those of several devices.
+        """
+        refusals = []
         up = [device for device in networks.devices if device.is_up and device.active]
         self._settled &= {device.active for device in up}
         for device in up:
             if device.kind in self._metrics and device.active not in self._settled:
-                await _reapply(bus, device, self._metrics[device.kind])
-                self._settled.add(device.active)
+                try:
+                    await _reapply(bus, device, self._metrics[device.kind])
+                except NotAnswered as error:
+                    refusals.append(error)
+                else:
+                    self._settled.add(device.active)
+        if refusals:
+            raise refusals[0]
 
 
 async def _reapply(bus: SystemBus, device: NetDevice, metric: int) -> None:

@@ -26,26 +26,30 @@ if TYPE_CHECKING:  # it brings D-Bus
 LOOK_S = 60.0
 GOOD_QUALITY = range(1, 18)  # better than the two minutes of the mobile network's time
 TIME_AGAIN_S = 60 * 60
-ORDER_REFUSED = Problem(
-    "the hub may not put its networks into the order of `network.prefer`",
-    "Copy systemd/49-vitalpost-network.rules to /etc/polkit-1/rules.d/.",
-)
+NOT_IN_ORDER = "the networks are not in the order of `network.prefer`"
+NOT_ALLOWED = "Copy systemd/49-vitalpost-network.rules to /etc/polkit-1/rules.d/."
+NOT_DONE = "NetworkManager does not do it: give its connections `ipv4.route-metric` themselves."
 
 log = structlog.get_logger()
 
 
 class Network:
-    """The reporter "network". `is_reached` says whether the hub has its broker, by whatever way."""
+    """The reporter "network". `is_reached` says whether the hub has its broker, by whatever way.
+
+    `timer`, the loop's where none is given, is for looks and rungs; `clock` for the month alone and
+    for who has none: where a script moves it, a modem is not reset the faster.
+    """
 
     name = "network"
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  what it stands between
         self,
         settings: Settings,
         clock: Clock,
         is_reached: Callable[[], bool],
         *,
         believe: Believe | None = None,
+        timer: Callable[[], float] | None = None,
         roots: Roots = Roots(),  # noqa: B008  a NamedTuple of constants
     ) -> None:
         self.picture = Picture()
@@ -62,7 +66,8 @@ class Network:
             is_expected="cellular" in self._settings.prefer or self._settings.budget_mb > 0,
         )
         self._managers: Managers | None = None
-        self._order_refusal = ""
+        self._timer = timer or asyncio.get_running_loop().time
+        self._order_hint = ""
         self._time_told_s: float | None = None
 
     async def run(self) -> NoReturn:
@@ -109,8 +114,8 @@ class Network:
     def problems(self) -> Iterator[Problem]:
         """What is amiss with modem, order or budget."""
         yield from self._recovery.problems(self._now_s(), is_reached=self._is_reached())
-        if self._order_refusal:
-            yield ORDER_REFUSED
+        if self._order_hint:
+            yield Problem(NOT_IN_ORDER, self._order_hint)
         yield from self._meter.problems()
 
     async def _act(self, managers: Managers, now_s: float) -> None:
@@ -123,14 +128,14 @@ class Network:
         await self._tell_time(managers, now_s)
 
     async def _prefer(self, managers: Managers) -> None:
-        refusal = ""
+        hint = ""
         try:
             await managers.prefer(self.picture)
         except NotAnswered as error:
-            refusal = error.reason
-            if not self._order_refusal:
-                log.warning("network-order-refused", error=refusal, hint=ORDER_REFUSED.hint)
-        self._order_refusal = refusal
+            hint = NOT_ALLOWED if error.is_denied else NOT_DONE
+            if hint != self._order_hint:
+                log.warning("network-order-refused", error=error.reason, hint=hint)
+        self._order_hint = hint
 
     async def _tell_time(self, managers: Managers, now_s: float) -> None:
         told_s = self._time_told_s
@@ -144,7 +149,7 @@ class Network:
             log.debug("network-time-unknown", error=error.reason)
 
     def _now_s(self) -> float:
-        return self._clock.boottime_ns() / 1e9
+        return self._timer()
 
 
 def _describe(modem: Modem) -> Facts:

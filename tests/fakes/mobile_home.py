@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 from dbus_fast import Variant
 
 from gateway.network.managers import MODEMS_PATH
@@ -130,6 +132,7 @@ class MobileHome:
             self.clock,
             lambda: self.is_reached,
             believe=lambda *said: self.believed.append(said),
+            timer=lambda: self.clock.boottime_s,
             roots=self.roots,
         )
         self._networks.append(network)
@@ -140,6 +143,9 @@ class MobileHome:
         for _ in range(minutes):
             self.clock.wait(60)
             await network.look()
+
+    def unplug(self, name: str) -> None:
+        shutil.rmtree(self.roots.sys / name)
 
     def plug(self, name: str, received: int, sent: int, *, uevent: str = "", number: int = 2):
         """An interface as the kernel shows it."""

@@ -180,6 +180,19 @@ async def test_a_connection_that_takes_everything_and_brings_nothing_is_mended(h
     assert (await climbed(home))[0] == ["ActivateConnection"]
 
 
+async def test_an_interface_that_goes_while_the_modem_is_reset_is_no_flow_of_data(home):
+    await home.start_modem()
+    await home.start_networks()
+    network = home.network()
+    home.plug("wwan0", 5000, 1000, uevent=WWAN)
+    await home.ail(State.FAILED)
+    await home.live(network, 14)
+    home.unplug("wwan0")
+    await home.live(network, 11)
+    assert [each.needs_help for each in network.problems()] == [True]
+    assert network.facts()["recovery"]["climbs"]["reset"] == 1
+
+
 async def test_an_idle_connection_is_left_alone(home):
     await home.start_modem()
     await home.start_networks()
@@ -306,14 +319,21 @@ async def test_without_a_preference_no_route_is_touched(home):
         assert await home.networks.calls(DEVICES + name) == []
 
 
-async def test_an_order_that_is_refused_is_a_problem_until_it_is_not(home):
-    refuse = REFUSE.format(DENIED("NetworkManager.PermissionDenied"))
-    await home.start_networks(Reapply=refuse)
-    network = home.network(prefer=("wifi",))
+@pytest.mark.parametrize(
+    ("error", "hint"),
+    [("PermissionDenied", "49-vitalpost-network.rules"), ("Device.Failed", "ipv4.route-metric")],
+)
+async def test_an_order_that_is_refused_is_a_problem_with_what_to_do(home, error, hint):
+    await home.start_networks(Reapply=REFUSE.format(DENIED(f"NetworkManager.{error}")))
+    network = home.network(prefer=("wifi", "ethernet"))
     with capture_logs() as logs:
         await home.live(network, 3)
     assert [each["event"] for each in logs] == ["network-order-refused"]
-    assert any("network.prefer" in what for what in whats(network))
+    [problem] = network.problems()
+    assert "network.prefer" in problem.what
+    assert hint in problem.hint
+    assert len(await home.networks.calls(DEVICES + "eth0")) == 6
+    assert len(await home.networks.calls(DEVICES + "wlan0")) == 6
 
 
 async def test_the_time_of_the_mobile_network_is_handed_on_while_the_hub_has_none(home):
