@@ -8,9 +8,9 @@ from gateway.clock import Clock
 from gateway.errors import NotAnswered
 from gateway.network import network_time, remedies
 from gateway.network.bus import SystemBus
+from gateway.network.dates import Believe
 from gateway.network.ladder import Rung
 from gateway.network.modem import find_modem
-from gateway.network.network_time import Believe
 from gateway.network.picture import Picture
 from gateway.network.preference import Preference
 from gateway.network.routes import NETWORKS, read_networks
@@ -48,7 +48,7 @@ class Managers:
             await self._preference.apply(self._bus, picture.networks)
 
     async def tell_time(self, picture: Picture, clock: Clock, believe: Believe) -> bool:
-        """Hand on the time of the mobile network; whether it was known. Raises NotAnswered."""
+        """Hand on the time of the mobile network; whether it was believed. Raises NotAnswered."""
         modem = picture.modem
         if not modem or not modem.knows_time or not modem.is_registered:
             return False

@@ -6,32 +6,29 @@ known; 3GPP TS 22.042: its accuracy is of the order of minutes
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 
 from gateway.clock import Clock
 from gateway.network.bus import SystemBus
+from gateway.network.dates import Believe
 from gateway.network.modem import TIME, Modem
 from gateway.network.remedies import MODEMS
 
 ERROR_MS = 120_000
 SOURCE = "modem"
-Believe = Callable[[int, int, int, str], object]
 
 
 async def tell(bus: SystemBus, modem: Modem, clock: Clock, believe: Believe) -> bool:
-    """Ask the modem and call `believe(utc_ms, boottime_ms, error_ms, source)`; whether it knew.
+    """Ask the modem and call `believe(utc_ms, boottime_ms, error_ms, source)`; what that answers.
 
-    Raises NotAnswered.
+    False where the modem does not know. Raises NotAnswered.
     """
     asked_ms = clock.boottime_ns() // 1_000_000
     [told] = await bus.ask(MODEMS, modem.path, TIME, "GetNetworkTime", answer="s")
     answered_ms = clock.boottime_ns() // 1_000_000
     utc_ms = parse(told)
-    if utc_ms is None:
-        return False
-    believe(utc_ms, answered_ms, ERROR_MS + answered_ms - asked_ms, SOURCE)
-    return True
+    error_ms = ERROR_MS + answered_ms - asked_ms
+    return utc_ms is not None and believe(utc_ms, answered_ms, error_ms, SOURCE)
 
 
 def parse(told: str) -> int | None:

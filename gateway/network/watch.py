@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, NoReturn
 
 import structlog
 
-from gateway.clock import Clock, site_time
+from gateway.clock import Clock
 from gateway.errors import NotAnswered
+from gateway.network.dates import Believe, Best, Dates
 from gateway.network.meter import Meter, Roots
 from gateway.network.modem import STRENGTHS, Modem
 from gateway.network.picture import Picture
@@ -21,11 +22,8 @@ from gateway.settings import Settings
 
 if TYPE_CHECKING:  # it brings D-Bus
     from gateway.network.managers import Managers
-    from gateway.network.network_time import Believe
 
 LOOK_S = 60.0
-GOOD_QUALITY = range(1, 18)  # better than the two minutes of the mobile network's time
-TIME_AGAIN_S = 60 * 60
 NOT_IN_ORDER = "the networks are not in the order of `network.prefer`"
 NOT_ALLOWED = "Copy systemd/49-vitalpost-network.rules to /etc/polkit-1/rules.d/."
 NOT_DONE = "NetworkManager does not do it: give its connections `ipv4.route-metric` themselves."
@@ -36,6 +34,7 @@ log = structlog.get_logger()
 class Network:
     """The reporter "network". `is_reached` says whether the hub has its broker, by whatever way.
 
+    `believe` is told the mobile network's time, and `best` says what time it is then after all.
     `timer`, the loop's where none is given, is for looks and rungs; `clock` for the month alone and
     for who has none: where a script moves it, a modem is not reset the faster.
     """
@@ -49,15 +48,14 @@ class Network:
         is_reached: Callable[[], bool],
         *,
         believe: Believe | None = None,
+        best: Best = lambda now: now,
         timer: Callable[[], float] | None = None,
         roots: Roots = Roots(),  # noqa: B008  a NamedTuple of constants
     ) -> None:
         self.picture = Picture()
         self._settings = settings.network
-        self._clock = clock
-        self._zone = settings.site_zone
+        self._dates = Dates(clock, settings.site_zone, believe, best)
         self._is_reached = is_reached
-        self._believe = believe
         usage = Usage(Path(settings.hub.state), clock.boot_id())
         self._meter = Meter(usage, self._settings.budget_mb, roots)
         self._recovery = Recovery(
@@ -68,7 +66,6 @@ class Network:
         self._managers: Managers | None = None
         self._timer = timer or asyncio.get_running_loop().time
         self._order_hint = ""
-        self._time_told_s: float | None = None
 
     async def run(self) -> NoReturn:
         """Look until cancelled."""
@@ -84,9 +81,8 @@ class Network:
             self._managers = Managers(self._settings.prefer)
         if self._managers:
             self.picture = await self._managers.look()
-        now_s, local = self._now_s(), site_time(self._clock, self._zone)
-        month = f"{local:%Y-%m}" if local else ""
-        await self._meter.look(now_s, month, self.picture.mobile_interfaces)
+        now_s = self._now_s()
+        await self._meter.look(now_s, self._dates.month(), self.picture.mobile_interfaces)
         if self._managers:
             await self._act(self._managers, now_s)
 
@@ -125,7 +121,7 @@ class Network:
         flows = is_reached or self._meter.flows
         await self._recovery.act(managers, self.picture, now_s, flows=flows)
         await self._prefer(managers)
-        await self._tell_time(managers, now_s)
+        await self._dates.ask(managers, self.picture, now_s)
 
     async def _prefer(self, managers: Managers) -> None:
         hint = ""
@@ -136,17 +132,6 @@ class Network:
             if hint != self._order_hint:
                 log.warning("network-order-refused", error=error.reason, hint=hint)
         self._order_hint = hint
-
-    async def _tell_time(self, managers: Managers, now_s: float) -> None:
-        told_s = self._time_told_s
-        is_told = told_s is not None and now_s - told_s < TIME_AGAIN_S
-        if self._believe is None or is_told or self._clock.quality() in GOOD_QUALITY:
-            return
-        try:
-            if await managers.tell_time(self.picture, self._clock, self._believe):
-                self._time_told_s = now_s
-        except NotAnswered as error:
-            log.debug("network-time-unknown", error=error.reason)
 
     def _now_s(self) -> float:
         return self._timer()

@@ -49,6 +49,8 @@ class MobileHome:
         self.clock = HandClock()
         self.is_reached = False
         self.believed = []
+        self.trusts_modem = True
+        self.best = None
         self.roots = Roots(folder / "sys", folder / "proc")
         self._state = folder / "state"
         self._networks = []
@@ -131,7 +133,8 @@ class MobileHome:
             told,
             self.clock,
             lambda: self.is_reached,
-            believe=lambda *said: self.believed.append(said),
+            believe=self._believe,
+            best=lambda now: self.best or now,
             timer=lambda: self.clock.boottime_s,
             roots=self.roots,
         )
@@ -143,6 +146,10 @@ class MobileHome:
         for _ in range(minutes):
             self.clock.wait(60)
             await network.look()
+
+    def _believe(self, *said) -> bool:
+        self.believed.append(said)
+        return self.trusts_modem
 
     def unplug(self, name: str) -> None:
         shutil.rmtree(self.roots.sys / name)

@@ -2,6 +2,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from gateway.cli.networked import describe
+from gateway.clock import Moment
 from tests.fakes.mobile_home import MobileHome
 
 MB = 1_000_000
@@ -77,3 +78,23 @@ async def test_a_hub_without_modem_says_so_in_words_with_the_way_out(home):
         "network  no modem (no ModemManager, no NetworkManager); the way out is cellular",
         "data     2026-06: wwan0 3.0 MB, mobile 3.0 of 30 MB",
     ]
+
+
+async def test_the_month_is_by_whoever_knows_the_time_best_in_the_zone_of_the_home(home):
+    network = home.network(watch=False)
+    home.clock.level = 0
+    home.best = Moment(0, 1_782_878_400_000, 18)  # midnight of 1 July in UTC minus four hours
+    await look(home, network, 1)
+    assert network.facts()["month"] == "2026-07"
+    home.best = Moment(0, 1_782_878_399_000, 18)
+    await look(home, network, 1)
+    assert network.facts()["month"] == "2026-06"
+
+
+@pytest.mark.parametrize("utc_ms", [-(10**18), 10**18, 253_402_300_799_000])
+async def test_a_clock_out_of_this_era_names_no_new_month(home, utc_ms):
+    network = home.network(watch=False)
+    await look(home, network, 1)
+    home.best = Moment(0, utc_ms, 3)
+    await look(home, network, 2)
+    assert network.facts()["month"] in ("2026-06", "9999-12")

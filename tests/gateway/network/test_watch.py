@@ -348,6 +348,13 @@ async def test_the_time_of_the_mobile_network_is_handed_on_while_the_hub_has_non
     assert error_ms == 120_000
 
 
+async def test_a_modem_whose_time_is_not_believed_is_asked_again(home):
+    await home.start_modem(GetNetworkTime='ret = "1980-01-06T00:00:00+00"')
+    home.clock.level, home.trusts_modem = 0, False
+    await home.live(home.network(), 3)
+    assert [said[0] for said in home.believed] == [315_964_800_000] * 3
+
+
 @pytest.mark.parametrize("told", ["", "2026-06-01T08:00:00", "yesterday", "9999-12-31T23:59:59-23"])
 async def test_a_time_that_is_none_is_not_believed(home, told):
     await home.start_modem(GetNetworkTime=f'ret = "{told}"')
