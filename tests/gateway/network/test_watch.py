@@ -1,4 +1,5 @@
 import os
+from contextlib import suppress
 
 import pytest
 from dbus_fast import Variant
@@ -27,6 +28,14 @@ async def climbed(home):
     asked = [f"{name}({', '.join(map(str, args))})" for name, args in await home.modems.calls(AT)]
     reconnects = await home.networks.calls(NETWORKS_PATH)
     return [name for name, _ in reconnects if name == "ActivateConnection"], asked
+
+
+async def lose_bus(home, network):
+    """dbus-daemon is killed, and the hub's connection has noticed."""
+    bus = network._managers._bus._bus
+    home.daemon.kill()
+    with suppress(EOFError):
+        await bus.wait_for_disconnect()
 
 
 def whats(network):
@@ -285,7 +294,7 @@ async def test_a_bus_that_is_restarted_is_found_again(home):
     network = home.network()
     await network.look()
     await home.modems.stop()
-    home.daemon.kill()
+    await lose_bus(home, network)
     await network.look()
     assert not network.facts()["modemmanager"]
     home.daemon.start()
@@ -413,7 +422,7 @@ async def test_a_bus_that_comes_and_goes_leaves_no_descriptor_open(home):
     before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208  not a path of the product
     for _ in range(20):
         await network.look()
-        home.daemon.kill()
+        await lose_bus(home, network)
         for _ in range(10):
             await network.look()
         home.daemon.start()
