@@ -31,6 +31,7 @@ from gateway.notify import Notifier
 from gateway.recorder import Recorder
 from gateway.registry import load_drivers
 from gateway.renewal import Renewal
+from gateway.round_trip import Prober
 from gateway.sessions import Sessions
 from gateway.settings import Settings
 from gateway.setup import SetupWindow
@@ -149,7 +150,8 @@ async def run(
             counts=counts,
             send_again=forwarder.old_rows,
         )
-        control = Control(control_socket.listener, Answers(parts, desk).answer, counts)
+        prober = Prober(recorder, outbox, clock, forwarder.standing)
+        control = Control(control_socket.listener, Answers(parts, desk, prober).answer, counts)
 
         async def announce() -> None:
             await fleet.central.settled.wait()

@@ -80,6 +80,11 @@ def find_fault(der: bytes, hub: str, key: TlsKey, now: datetime | None = None) -
     return ""
 
 
+def ends_at(der: bytes) -> datetime:
+    """Until when a certificate holds. Raises ValueError."""
+    return x509.load_der_x509_certificate(der).not_valid_after_utc
+
+
 def utc(seconds: float) -> datetime:
     """The instant so many seconds after 1970."""
     return datetime.fromtimestamp(seconds, UTC)

@@ -14,6 +14,7 @@ GatewayError
 ├── NotAllowed            exit 3: this person may not use the control socket
 ├── RequestRefused        the running hub does not do what it was asked
 ├── AnswerRefused         the office's answer does not fit this hub
+├── BundleRefused        a support bundle cannot be written so
 ├── DeviceUnknown         no device of that name is enrolled
 └── DeviceMismatch        a device is not the one that was enrolled
 """
@@ -179,6 +180,18 @@ class AnswerRefused(GatewayError):
     def __init__(self, reason: str) -> None:
         super().__init__(f"the answer is refused: {reason}")
         self.reason = reason
+
+
+class BundleRefused(GatewayError):
+    """The file at `path` of a support bundle cannot be used, for `reason`; nothing was written."""
+
+    retry = Retry.NEVER
+
+    def __init__(self, path: str, reason: str, hint: str) -> None:
+        super().__init__(f"{path}: {reason}")
+        self.path = path
+        self.reason = reason
+        self.hint = hint
 
 
 class DeviceUnknown(GatewayError):

@@ -11,6 +11,7 @@ from gateway.app import run as run_hub
 from gateway.clock import load_clock
 from gateway.config import DEFAULT_PATH, load_settings
 from gateway.errors import ConfigError
+from gateway.secrecy import keep_memory_private
 from gateway.settings import Settings
 from uplink.journal import Journal, JournalFile, keep_no_journal
 
@@ -22,6 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run until SIGTERM or SIGINT. What broke on the way is raised: systemd starts the hub anew."""
+    keep_memory_private()
     settings = load_settings(args.settings)
     log.configure()
     try:

@@ -8,6 +8,7 @@ from pathlib import Path
 from drivers.blood_pressure import BloodPressure
 from gateway.answers import Answers
 from gateway.devices import Device
+from gateway.round_trip import Prober
 from gateway.sessions import Sessions
 from gateway.setup import SetupWindow
 from gateway.status import Parts
@@ -27,7 +28,8 @@ class AskedHub:
         self.standing = Standing(30, lambda: None)
         self.setup = SetupWindow(lambda: self.clock.boottime_s)
         device = Device("cuff", "F0:00:00:12:34:56", b"i" * 16, BloodPressure(), is_bonded=True)
-        self.sessions = Sessions(device, storage.start_recorder(), storage.steps.note)
+        recorder = storage.start_recorder()
+        self.sessions = Sessions(device, recorder, storage.steps.note)
         self.answers = Answers(
             Parts(
                 hub="hub-1",
@@ -39,7 +41,8 @@ class AskedHub:
                 setup=self.setup,
                 counts=self.counts,
                 send_again=lambda: self.sent_again.append(True),
-            )
+            ),
+            prober=Prober(recorder, storage.outbox, self.clock, self.standing),
         )
 
     @classmethod
