@@ -37,6 +37,7 @@ from gateway.settings import Settings
 from gateway.setup import SetupWindow
 from gateway.status import Parts
 from gateway.storage import open_outbox
+from gateway.telling import judge_health, watch_health
 from gateway.upkeep import keep_up
 from uplink.forwarder import Forwarder
 from uplink.journal import Journal, keep_no_journal
@@ -45,6 +46,7 @@ from uplink.records import EpochStart
 from uplink.route import Route
 from uplink.seal import Epoch, open_epoch, sign_statement
 from uplink.statements import Previous, Statement
+from uplink.status import Health
 from uplink.witness import Witness
 
 log = structlog.get_logger()
@@ -93,6 +95,9 @@ async def run(
         def sign(statement: Statement) -> bytes:
             return sign_statement(statement, renewal.credentials.signer)
 
+        def tell_health() -> Health:
+            return judge_health(parts)
+
         witness = Witness(settings.hub.id, sign, lambda: read_moment(clock).utc_ms)
         forwarder = Forwarder(
             outbox,
@@ -100,6 +105,7 @@ async def run(
             witness,
             journal=journal,
             renewal=renewal,
+            tell_health=tell_health,
         )
 
         def open_next(start: EpochStart, previous: Previous | None) -> tuple[Epoch, bytes]:
@@ -150,8 +156,11 @@ async def run(
             counts=counts,
             send_again=forwarder.old_rows,
         )
-        prober = Prober(recorder, outbox, clock, forwarder.standing)
-        control = Control(control_socket.listener, Answers(parts, desk, prober).answer, counts)
+        control = Control(
+            control_socket.listener,
+            Answers(parts, desk, Prober(recorder, outbox, clock, forwarder.standing)).answer,
+            counts,
+        )
 
         async def announce() -> None:
             await fleet.central.settled.wait()
@@ -167,6 +176,7 @@ async def run(
                 control.run(),
                 keep_up(recorder, clock, outbox.losses),
                 notifier.watch(),
+                watch_health(tell_health, forwarder.news),
                 announce(),
             )
             running = [tasks.create_task(each) for each in work]

@@ -19,7 +19,8 @@ class Stats:
     """Rows by where they stand, bytes, and what is still to be said to the backend.
 
     `oldest_s` is how long the oldest row has waited, at least that where `oldest_is_at_least`: it
-    was there when the outbox was opened. `open_epochs` have rows that wait or a checkpoint to send.
+    was there when the outbox was opened. `open_epochs` have rows that wait or a checkpoint to send;
+    `oldest_open` and `newest_open` are the kids of the first and the last of them, empty for none.
     """
 
     waiting: int
@@ -33,6 +34,8 @@ class Stats:
     oldest_s: float
     oldest_is_at_least: bool
     losses: Sequence[Loss]
+    oldest_open: bytes = b""
+    newest_open: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,11 @@ def count(store: Store) -> Stats:
     shelf = store.shelf
     age = store.age
     waiting = {first >> 32 for first, _ in shelf.waiting}
-    kids = {shelf.epochs.by_number[number].kid for number in waiting}
+    kids = {
+        shelf.epochs.by_number[number].kid for number in waiting
+    } | shelf.checkpoints.open.keys()
+    numbers = sorted(shelf.epochs.by_kid[kid].number for kid in kids & shelf.epochs.by_kid.keys())
+    by_age = [shelf.epochs.by_number[number].kid for number in numbers]
     return Stats(
         waiting=shelf.waiting.count,
         released=shelf.retention.rows.count,
@@ -79,11 +86,13 @@ def count(store: Store) -> Stats:
         used_bytes=shelf.used_bytes(),
         quota_bytes=shelf.quota_bytes,
         epochs=len(shelf.epochs.by_kid),
-        open_epochs=len(kids | shelf.checkpoints.open.keys()),
+        open_epochs=len(kids),
         open_checkpoints=len(shelf.checkpoints.open),
         oldest_s=age.seconds,
         oldest_is_at_least=age.is_at_least,
         losses=(),
+        oldest_open=by_age[0] if by_age else b"",
+        newest_open=by_age[-1] if by_age else b"",
     )
 
 
