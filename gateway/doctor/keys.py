@@ -6,7 +6,6 @@ import time
 from secrets import token_bytes
 
 from gateway.certificates import as_der, ends_at
-from gateway.credentials import Credentials
 from gateway.doctor.finding import Finding, fail, ok, warn
 from gateway.doctor.site import Site
 from gateway.errors import ConfigErrors
@@ -18,13 +17,12 @@ from uplink.wire import KID_BYTES
 DAY_S = 86_400
 FEW_DAYS = 30
 RENEW = "Let the hub reach the office, which renews it; else `vitalpost provision request`."
-NOTHING_SEALED = "Install the office's answer again: `vitalpost provision install`."
 
 
 def look_at_credentials(site: Site) -> Finding:
     """Whether each file is there, readable and as it was installed."""
     try:
-        held = site.credentials
+        held = site.credentials_read
     except ConfigErrors as error:
         first = error.faults[0]
         return fail("{0}: found {1}", "{2}", first.path, first.found, first.hint)
@@ -33,9 +31,7 @@ def look_at_credentials(site: Site) -> Finding:
 
 def look_at_certificate(site: Site) -> Finding:
     """How many days the hub's certificate holds."""
-    held = _credentials(site)
-    if held is None:
-        return fail("there is none that can be used", NOTHING_SEALED)
+    held = site.credentials
     ends = ends_at(as_der(held.tls_certificate.read_text("utf-8"))[0])
     days = int((ends.timestamp() - time.time()) // DAY_S)
     if days < 0:
@@ -51,9 +47,7 @@ def look_at_sealing(site: Site) -> Finding:
     The office's private key is at the office: that it opens what is sealed to it shows in the round
     trip alone.
     """
-    held = _credentials(site)
-    if held is None:
-        return fail("there are no keys to seal with", NOTHING_SEALED)
+    held = site.credentials
     hub = site.settings.hub
     key = DataKey(hub.id, token_bytes(KID_BYTES), token_bytes(DATA_KEY_BYTES), token_bytes(12))
     plain = token_bytes(100)
@@ -64,10 +58,3 @@ def look_at_sealing(site: Site) -> Finding:
     if key.open(1, key.seal(1, plain)) != plain:
         return fail("what was sealed does not open", "Replace this hub: its memory or card is bad.")
     return ok("what is sealed opens, and is signed")
-
-
-def _credentials(site: Site) -> Credentials | None:
-    try:
-        return site.credentials
-    except ConfigErrors:
-        return None

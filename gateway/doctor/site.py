@@ -31,6 +31,7 @@ UNIT = "vitalpost.service"
 BY_SYSTEMD = "run/credentials/vitalpost.service"
 AS_HUB = "Run it as root (`sudo vitalpost doctor`) or as the hub's user."
 FIRST_SETTINGS = "Mend the settings first."
+FIRST_CREDENTIALS = "Mend the credentials first."
 FIRST_HUB = "Start the hub first."
 
 Facts = Mapping[str, Any]
@@ -97,8 +98,16 @@ class Site:
             is_systemds = False
         return given if is_systemds else folder
 
-    @cached_property
+    @property
     def credentials(self) -> Credentials:
+        """What holds now. Raises NotSeen."""
+        try:
+            return self.credentials_read
+        except ConfigErrors as error:
+            raise NotSeen("there are no credentials that can be used", FIRST_CREDENTIALS) from error
+
+    @cached_property
+    def credentials_read(self) -> Credentials:
         """What holds now: as installed, or by a later answer. Raises ConfigErrors and NotSeen."""
         hub, folder = self.settings.hub, self.credentials_folder
         try:
