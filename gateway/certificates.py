@@ -50,6 +50,11 @@ def csr_as_pem(csr: bytes) -> str:
     return x509.load_der_x509_csr(csr).public_bytes(serialization.Encoding.PEM).decode()
 
 
+def ends_at(der: bytes) -> datetime:
+    """Until when a certificate holds. Raises ValueError."""
+    return x509.load_der_x509_certificate(der).not_valid_after_utc
+
+
 def as_der(pem: str) -> tuple[bytes, ...]:
     """The certificates in a PEM, in DER. Raises ValueError."""
     ones = x509.load_pem_x509_certificates(pem.encode())
@@ -78,11 +83,6 @@ def find_fault(der: bytes, hub: str, key: TlsKey, now: datetime | None = None) -
     if now and not begins <= now <= ends:
         return f"its certificate holds from {begins:%Y-%m-%d} to {ends:%Y-%m-%d}"
     return ""
-
-
-def ends_at(der: bytes) -> datetime:
-    """Until when a certificate holds. Raises ValueError."""
-    return x509.load_der_x509_certificate(der).not_valid_after_utc
 
 
 def utc(seconds: float) -> datetime:

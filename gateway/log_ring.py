@@ -25,11 +25,15 @@ FACTS: Mapping[str, tuple[str, ...]] = {
     "device-mismatch": OF_A_DEVICE,
     "device-refuses": OF_A_DEVICE,
     "device-removed": ("device", "uid"),
+    "clock-source": ("source", "quality"),
+    "data-budget": ("used", "budget_mb"),
+    "data-count-not-kept": ("error",),
     "bond-lost": OF_A_DEVICE,
     "hub-ready": ("devices", "waiting"),
     "job-crashed": ("error",),
     "memory-lost": ("error",),
-    "outbox-full": OF_A_DEVICE,
+    "outbox-full": (*OF_A_DEVICE, "room"),
+    "outbox-upgraded": ("found", "version"),
     "pairing-refused": OF_A_DEVICE,
     "pairing-rejected": ("asked",),
     "port-unusable": OF_A_DEVICE,
@@ -44,7 +48,10 @@ FACTS: Mapping[str, tuple[str, ...]] = {
     "session-crashed": OF_A_DEVICE,
     "setup-closed": ("uid",),
     "setup-opened": ("uid",),
+    "settings-changed": ("devices_before", "devices"),
+    "settings-not-kept": ("error",),
     "storage-loss": ("what", "amount"),
+    "storage-nearly-full": ("room",),
 }
 """Of each event what is kept of it; of another nothing but its name. `device` is a name that people
 gave: it is hashed before it leaves the hub."""

@@ -13,6 +13,7 @@ from gateway.doctor.site import AS_HUB, FIRST_HUB, UNIT, Site
 from gateway.errors import ConfigError, NotAllowed
 
 CHECK_SETTINGS = "`vitalpost config check` names every fault."
+MEND = "Mend it (`vitalpost config check`), then `systemctl reload vitalpost`."
 RESTART = "`systemctl restart vitalpost` when nobody is measuring."
 
 
@@ -32,12 +33,11 @@ def look_at_settings(site: Site) -> Finding:
 
 def look_at_settings_in_use(site: Site) -> Finding:
     """Whether the hub runs on the file as it is now."""
-    running_s = site.status["running_s"]
-    for problem in site.status["problems"]:
-        if problem["what"].startswith("settings"):
-            return warn("{0}", "{1}", problem["what"], problem["hint"])
+    status = site.status
+    if status.get("settings", {}).get("last_good"):
+        return fail("the file is at fault: the hub runs on its last good settings", MEND)
     age_s = time.time() - site.path.stat().st_mtime
-    if age_s < running_s:
+    if age_s < status["running_s"]:
         return warn("the file was changed {0} ago, after the hub had read it", RESTART, _old(age_s))
     return ok("the hub runs on the file as it is")
 
@@ -46,7 +46,7 @@ def look_at_hub(site: Site) -> Finding:
     """Whether the hub runs and answers."""
     if isinstance(site.absence, NotAllowed):
         return fail("you may not ask the hub", "{0}", site.absence.hint)
-    if site.settings_read is None:
+    if site.control is None:
         return fail("no settings say where the hub is asked", FIRST_HUB)
     if site.absence:
         return fail("the hub does not answer", "{0}", site.absence.hint)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.client import ask
-from gateway.config import load_settings
+from gateway.config import DEFAULT_PATH, load_settings
 from gateway.credentials import SIGN_KEY, Credentials, load_credentials
 from gateway.doctor.finding import NotSeen
 from gateway.errors import (
@@ -24,7 +24,7 @@ from gateway.errors import (
     NotAllowed,
 )
 from gateway.renewal import load_kept
-from gateway.settings import Settings
+from gateway.settings import ControlSettings, Settings
 
 ASK_S = 5.0
 UNIT = "vitalpost.service"
@@ -51,12 +51,17 @@ def show_unit(name: str) -> Mapping[str, str]:
 
 @dataclass
 class Site:
-    """`status` and `absence`: what the hub answered, or why it did not; `machine` is `/`."""
+    """What was found at the door.
+
+    `control` is where the hub is asked, `status_told` and `absence` what it answered or why it did
+    not; `machine` is `/`.
+    """
 
     path: Path
     settings_read: Settings | None
     faults: Sequence[ConfigError] = ()
     is_settings_closed: bool = False
+    control: ControlSettings | None = None
     status_told: Facts | None = None
     absence: GatewayError | None = None
     machine: Path = Path("/")
@@ -73,12 +78,18 @@ class Site:
     def status(self) -> Facts:
         """What the running hub tells. Raises NotSeen."""
         if self.status_told is None:
-            if self.settings_read is None:
+            if self.control is None:
                 raise NotSeen("the settings cannot be read", FIRST_SETTINGS)
             if isinstance(self.absence, NotAllowed):
                 raise NotSeen("you may not ask the hub", AS_HUB)
             raise NotSeen("the hub does not answer", FIRST_HUB)
         return self.status_told
+
+    def ask(self, do: str, *, answer_s: float = ASK_S) -> Facts:
+        """What the running hub answers. Raises NotSeen and what `ask` raises."""
+        if self.control is None:
+            raise NotSeen("the settings cannot be read", FIRST_SETTINGS)
+        return ask(self.control, do, answer_s=answer_s)
 
     @property
     def is_hub_away(self) -> bool:
@@ -132,10 +143,16 @@ def visit(path: Path) -> Site:
         settings = load_settings(path)
     except ConfigErrors as error:
         is_closed = isinstance(error.__cause__, PermissionError)
-        return Site(path, None, error.faults, is_closed)
-    site = Site(path, settings)
+        site = Site(path, None, error.faults, is_closed)
+        if path == DEFAULT_PATH:
+            # Where the hub's own file is at fault it may run on, with its last good settings.
+            site.control = ControlSettings()
+    else:
+        site = Site(path, settings, control=settings.control)
     try:
-        site.status_told = ask(settings.control, "status", answer_s=ASK_S)
+        site.status_told = site.ask("status")
+    except NotSeen:
+        return site
     except GatewayError as absence:
         site.absence = absence
     return site

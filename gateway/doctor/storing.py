@@ -7,7 +7,6 @@ from pathlib import Path
 from secrets import token_bytes
 
 from gateway.cli.words import span
-from gateway.client import ask
 from gateway.doctor.finding import Finding, Mark, Term, fail, ok, warn
 from gateway.doctor.site import AS_HUB, Site
 
@@ -52,7 +51,7 @@ def look_at_storage(site: Site) -> Finding:
 def look_at_outbox(site: Site) -> Finding:
     """What waits for the office, since when, and how much room is left for it."""
     status = site.status["outbox"]
-    held = ask(site.settings.control, "outbox-stats")
+    held = site.ask("outbox-stats")
     percent = 100 * held["used_bytes"] // held["quota_bytes"]
     waiting, oldest_s = status["waiting"], status["oldest_s"] or 0
     if percent >= 100:  # noqa: PLR2004  all of it

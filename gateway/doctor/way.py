@@ -8,7 +8,6 @@ import socket
 import ssl
 import time
 
-from gateway.client import ask
 from gateway.doctor.finding import Finding, Term, fail, ok, warn
 from gateway.doctor.site import AS_HUB, Site
 from uplink.errors import BrokerRefused, BrokerUnreachable
@@ -27,19 +26,25 @@ CHECK_NETWORK = "Check cable, Wi-Fi or SIM, and [broker] host."
 CHECK_PORT = "Check [broker] port, and that no firewall is between."
 CHECK_DATE = "Check this hub's date and certificate, and who issued the broker's."
 RENEW_BROKER = "Have the office renew the broker's certificate (docs/keys.md)."
+CHECK_MODEM = "`vitalpost status` says what the hub does about it, and what is left to do."
+FEW_BARS = 2
 NEAR_WINDOW = "Move the hub near a window, then check again."
 
 
 def look_at_signal(site: Site) -> Finding:
     """How good the signal is, where a modem tells."""
     network = site.status.get("network")
-    if not network:
-        return ok("no modem is looked after here")
-    troubles = [each for each in site.status["problems"] if each["what"].startswith("mobile")]
-    for each in troubles:
-        return warn("{0}", "{1}", each["what"], each["hint"])
-    words = network.get("signal") or network.get("words")
-    return ok("{0}", words) if words else ok("nothing is told of the signal")
+    modem = network and network["modem"]
+    if not network or not modem:
+        return ok("there is no modem")
+    if trouble := network["recovery"]["trouble"]:
+        return fail("the modem is in trouble: {0}", CHECK_MODEM, Term(trouble))
+    if network["bars"] is None:
+        return warn("the modem hears nothing", NEAR_WINDOW)
+    told = (Term(network["signal"]), network["bars"])
+    if network["bars"] < FEW_BARS:
+        return warn("{0}, {1} of 5 bars", NEAR_WINDOW, *told)
+    return ok("{0}, {1} of 5 bars", *told)
 
 
 def look_up_broker(site: Site) -> Finding:
@@ -112,7 +117,7 @@ def make_round_trip(site: Site) -> Finding:
         return warn("not made: the hub could not be asked", AS_HUB)
     if site.status_told is None:
         return fail("not made: no hub runs", "Start the hub: `systemctl start vitalpost`.")
-    told = ask(site.settings.control, "round-trip", answer_s=ROUND_TRIP_S)
+    told = site.ask("round-trip", answer_s=ROUND_TRIP_S)
     if told["outcome"] in OUTCOMES:
         what, hint = OUTCOMES[told["outcome"]]
         return fail("{0}", hint, Term(what))

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import msgspec
 
-from gateway.client import ask
 from gateway.doctor.examine import Result
 from gateway.doctor.finding import NotSeen
 from gateway.doctor.site import Site
@@ -55,14 +54,13 @@ def gather(site: Site, results: Sequence[Result], veil: Veil) -> Iterator[str]:
             yield from pick(f"unit.{name}", site.show_unit(name), UNIT, veil)
         except NotSeen as unseen:
             yield f"unit.{name} = not told: {unseen.why}"
-    if site.status_told is None or site.settings_read is None:
+    if site.status_told is None:
         yield "status = not told"
         return
     yield from pick("status", site.status_told, STATUS, veil)
-    control = site.settings_read.control
     try:
-        yield from pick("outbox", ask(control, "outbox-stats"), OUTBOX, veil)
-        for line in ask(control, "log-lines")["lines"]:
+        yield from pick("outbox", site.ask("outbox-stats"), OUTBOX, veil)
+        for line in site.ask("log-lines")["lines"]:
             yield _tell_line(line, veil)
     except GatewayError as error:
         yield f"hub = not told: {type(error).__name__}"

@@ -15,7 +15,7 @@ from typing import Any
 
 HASH_DIGITS = 10
 SALT_BYTES = 32
-WORD = re.compile(r"[a-z0-9-]{1,32}")
+WORD = re.compile(r"[a-z0-9_-]{1,32}")
 TERM = re.compile(r"[A-Za-z][A-Za-z0-9 ._:()+-]{0,79}")
 
 
@@ -72,6 +72,29 @@ STATUS: Table = {
     "devices.*.last_session": TERM_,
     "devices.*.failures": NUMBER,
     "setup.open": NUMBER,
+    "settings.last_good": NUMBER,
+    "clock.source": TERM_,
+    "clock.source_quality": NUMBER,
+    "clock.synchronised_s": NUMBER,
+    "clock.floor_writes": NUMBER,
+    "storage.room": TERM_,
+    "storage.used_bytes": NUMBER,
+    "storage.card_bytes": NUMBER,
+    "storage.written.*": NUMBER,
+    "network.signal": TERM_,
+    "network.bars": NUMBER,
+    "network.modemmanager": NUMBER,
+    "network.networkmanager": NUMBER,
+    "network.modem.state": TERM_,
+    "network.modem.sim": TERM_,
+    "network.modem.registration": TERM_,
+    "network.modem.technology": TERM_,
+    "network.recovery.trouble": TERM_,
+    "network.recovery.rung": NUMBER,
+    "network.recovery.climbs.*": NUMBER,
+    "network.mobile_mb": NUMBER,
+    "network.budget_mb": NUMBER,
+    "network.writes": NUMBER,
     "control.*": NUMBER,
 }
 OUTBOX: Table = {
