@@ -15,11 +15,11 @@ from gateway.doctor.keys import look_at_certificate, look_at_credentials, look_a
 from gateway.doctor.machine import look_at_clock, look_at_power, look_at_temperature
 from gateway.doctor.reports import look_at_reports
 from gateway.doctor.storing import look_at_disk, look_at_outbox, look_at_storage, look_at_wear
+from gateway.doctor.tls import look_at_tls
 from gateway.doctor.way import (
     ROUND_TRIP_S,
     look_at_broker,
     look_at_signal,
-    look_at_tls,
     look_up_broker,
     make_round_trip,
 )

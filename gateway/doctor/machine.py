@@ -20,11 +20,16 @@ HAD_UNDER_VOLTAGE = 1 << 16
 
 def look_at_clock(site: Site) -> Finding:
     """How far the hub's clock can be trusted, by the hub that runs or by the kernel."""
-    told = site.status_told
-    quality = told["clock"]["quality"] if told else SystemClock().quality()
+    quality = read_quality(site)
     if not quality:
         return warn("it is not synchronised", CLOCK_UNSURE)
     return ok("synchronised to less than {0} ms", 2**quality)
+
+
+def read_quality(site: Site) -> int:
+    """As the hub tells it, or else the kernel: 0 while the clock is not synchronised."""
+    told = site.status_told
+    return int(told["clock"]["quality"]) if told else SystemClock().quality()
 
 
 def look_at_temperature(site: Site) -> Finding:

@@ -5,16 +5,12 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
-import ssl
-import time
 
 from gateway.doctor.finding import Finding, Term, fail, ok, warn
 from gateway.doctor.site import AS_HUB, Site
 from uplink.errors import BrokerRefused, BrokerUnreachable
 from uplink.mqtt import Broker, Connection, tls_context
 
-DAY_S = 86_400
-FEW_DAYS = 21
 CONNECT_S = 4.0
 ROUND_TRIP_S = 15.0
 OUTCOMES = {
@@ -23,9 +19,6 @@ OUTCOMES = {
     "not-connected": ("no broker is reached", "Mend what fails above; readings are kept."),
 }
 CHECK_NETWORK = "Check cable, Wi-Fi or SIM, and [broker] host."
-CHECK_PORT = "Check [broker] port, and that no firewall is between."
-CHECK_DATE = "Check this hub's date and certificate, and who issued the broker's."
-RENEW_BROKER = "Have the office renew the broker's certificate (docs/keys.md)."
 CHECK_MODEM = "`vitalpost status` says what the hub does about it, and what is left to do."
 FEW_BARS = 2
 NEAR_WINDOW = "Move the hub near a window, then check again."
@@ -61,37 +54,6 @@ def look_up_broker(site: Site) -> Finding:
     except OSError:
         return fail("{0} is not found", CHECK_NETWORK, host)
     return ok("{0} has {1} addresses", host, len(found))
-
-
-def look_at_tls(site: Site) -> Finding:
-    """Whether the broker shows a certificate of its authority for its name, and for how long.
-
-    No certificate of the hub's is shown, and no MQTT is spoken: a session that runs is left alone.
-    """
-    broker = site.settings.broker
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_3
-    try:
-        context.load_verify_locations(site.credentials.broker_ca)
-    except ssl.SSLError:
-        return fail("there is no authority to know the broker by", CHECK_DATE)
-    try:
-        with (
-            socket.create_connection((broker.host, broker.port), CONNECT_S) as plain,
-            context.wrap_socket(plain, server_hostname=broker.host) as tls,
-        ):
-            ends = tls.getpeercert() or {}
-    except ssl.SSLCertVerificationError as error:
-        return fail("its certificate is refused: {0}", CHECK_DATE, error.verify_message)
-    except ssl.SSLError as error:
-        return fail("no TLS 1.3: {0}", CHECK_PORT, Term(error.reason or "it ended"))
-    except OSError as error:
-        why = Term(error.strerror or "no answer in time")
-        return fail("{0}:{1} is not reached: {2}", CHECK_PORT, broker.host, broker.port, why)
-    days = int((ssl.cert_time_to_seconds(str(ends["notAfter"])) - time.time()) // DAY_S)
-    if days < FEW_DAYS:
-        return warn("{0}: its certificate holds for {1} days more", RENEW_BROKER, broker.host, days)
-    return ok("{0}: its certificate holds for {1} days more", broker.host, days)
 
 
 def look_at_broker(site: Site) -> Finding:

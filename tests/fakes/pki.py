@@ -34,13 +34,13 @@ class Authority:
         self.revoked = folder / "ca.crl"
         self.revoked.write_bytes(revoked.public_bytes(serialization.Encoding.PEM))
 
-    def issue(self, name: str) -> tuple[Path, Path]:
-        """Certificate and key for a client `name`, or for a server on loopback."""
+    def issue(self, name: str, days: int = 365) -> tuple[Path, Path]:
+        """Certificate and key for a client `name`, or for a server on loopback; `days` are left."""
         key = ec.generate_private_key(ec.SECP256R1())
         hosts = [x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))]
         uses = [ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH]
         certificate = (
-            _builder(_name(name), self._name, key)
+            _builder(_name(name), self._name, key, days)
             .add_extension(x509.SubjectAlternativeName(hosts), False)
             .add_extension(x509.ExtendedKeyUsage(uses), False)
             .sign(self._key, hashes.SHA256())
@@ -63,7 +63,7 @@ def _name(common_name: str) -> x509.Name:
 
 
 def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, days: int = 365
 ) -> x509.CertificateBuilder:
     now = datetime.now(UTC)
     return (
@@ -72,6 +72,6 @@ def _builder(
         .issuer_name(issuer)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=365))
+        .not_valid_before(now - timedelta(days=400))
+        .not_valid_after(now + timedelta(days=days, hours=1))
     )
