@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 from gateway.doctor.finding import Finding, NotSeen, Term, fail, warn
 from gateway.doctor.site import AS_HUB, Site
+from gateway.errors import GatewayError
+from uplink.errors import UplinkError
 
 REPORT = "Report it with `vitalpost version`."
 
@@ -45,6 +47,8 @@ class _Looking(Thread):
             self._finding = self._check.look(self._site)
         except NotSeen as unseen:
             self._finding = warn("not looked at: {0}", unseen.hint, Term(unseen.why))
+        except (GatewayError, UplinkError) as error:
+            self._finding = fail("{0}", "{1}", error, error.hint)
         except PermissionError:
             self._finding = warn("not looked at: you have no right to", AS_HUB)
         except Exception as error:  # noqa: BLE001  the edge of a check: none stops the others

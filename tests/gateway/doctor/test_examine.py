@@ -9,6 +9,7 @@ from gateway.doctor.checks import CHECKS, ROUND_TRIP
 from gateway.doctor.examine import Check, examine
 from gateway.doctor.finding import Mark, NotSeen, Term, fail, ok, warn
 from gateway.doctor.site import ASK_S, Site
+from gateway.errors import HubNotRunning
 
 SITE = Site(Path("gateway.toml"), None)
 SOURCES = sorted(Path(gateway.doctor.__file__).parent.glob("*.py"))
@@ -86,3 +87,9 @@ def test_every_sentence_is_a_constant_with_gaps(source):
 
 def test_a_failure_says_what_to_do():
     assert fail("it is full", "Bring it online.").tell() == ("it is full", "Bring it online.")
+
+
+def test_an_error_of_ours_is_told_in_its_own_words():
+    error = HubNotRunning("control.sock", "Connection refused")
+    [told] = examine(SITE, [Check("outbox", look(error))])
+    assert told.finding.tell() == (str(error), error.hint)
