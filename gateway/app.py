@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, closing
 from importlib.metadata import version
 from pathlib import Path
@@ -25,12 +25,14 @@ from gateway.jobs import Premises
 from gateway.links.ble import Central
 from gateway.links.gatt import Station
 from gateway.links.radio import load_radio
+from gateway.liveness import Liveness
 from gateway.matching import refuse_ties
 from gateway.memory import Memory
 from gateway.notify import Notifier
 from gateway.recorder import Recorder
 from gateway.registry import load_drivers
 from gateway.renewal import Renewal
+from gateway.reports import Reporter
 from gateway.round_trip import Prober
 from gateway.sessions import Sessions
 from gateway.settings import Settings
@@ -57,14 +59,17 @@ async def run(
     *,
     journal: Journal = keep_no_journal,
     on_ready: Callable[[], None] = lambda: None,
+    reporters: Sequence[Reporter] = (),
 ) -> None:
-    """Be a hub until SIGTERM or SIGINT. `journal` hears each step of a record's way.
+    """Be a hub until SIGTERM, SIGINT or SIGHUP. `journal` hears each step of a record's way.
+
+    `reporters` have their place in the status beside those of the hub's own parts.
 
     Raises SettingsError and OutboxNewer, which only a person mends, OutboxLocked, ControlInUse, and
     an ExceptionGroup of what broke on the way: nothing was acknowledged that is not on flash.
     """
     stop = asyncio.Event()
-    for name in (signal.SIGTERM, signal.SIGINT):
+    for name in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
     installed = load_credentials(settings.credentials)
     clock = load_clock(settings.clock.source, settings.clock.options)
@@ -155,6 +160,7 @@ async def run(
             setup=setup,
             counts=counts,
             send_again=forwarder.old_rows,
+            reporters=reporters,
         )
         control = Control(
             control_socket.listener,
@@ -165,7 +171,7 @@ async def run(
         async def announce() -> None:
             await fleet.central.settled.wait()
             log.info("hub-ready", hub=settings.hub.id, devices=len(devices), waiting=outbox.depth)
-            notifier.ready(f"{len(devices)} devices enrolled")
+            notifier.ready(_describe_start(len(devices), reporters))
             on_ready()
 
         async with asyncio.TaskGroup() as tasks:
@@ -175,7 +181,7 @@ async def run(
                 forwarder.run(),
                 control.run(),
                 keep_up(recorder, clock, outbox.losses),
-                notifier.watch(),
+                notifier.watch(Liveness(outbox, fleet.central).is_proved),
                 watch_health(tell_health, forwarder.news),
                 announce(),
             )
@@ -185,6 +191,12 @@ async def run(
             notifier.stopping()
             for task in running:
                 task.cancel()
+
+
+def _describe_start(devices: int, reporters: Sequence[Reporter]) -> str:
+    """For `systemctl status`."""
+    amiss = (problem.what for each in reporters for problem in each.problems())
+    return "; ".join((f"{devices} devices enrolled", *amiss))
 
 
 async def _serve_port(clock: Clock, settings: Settings, sessions: Sessions) -> None:

@@ -165,6 +165,10 @@ class Outbox:
 
         await self._in_writer(work)
 
+    async def answer(self) -> None:
+        """Return once the writer thread has come to it. Raises OutboxDamaged."""
+        await self._in_writer(lambda: None)
+
     async def room(self) -> None:
         """Raise OutboxFull if a reading would not fit."""
         await self._in_writer(lambda: self._store.check_room(PAGE_BYTES))

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from gateway.cli import EXIT_SETTINGS
 from gateway.clock import load_clock
-from gateway.config import DEFAULT_PATH, load_settings, make_schema
+from gateway.config import DEFAULT_PATH, check_end, make_schema, parse_settings, read_settings
 from gateway.control_socket import find_group
 from gateway.credentials import load_credentials
 from gateway.devices import enrol
@@ -61,8 +61,10 @@ def find_faults(path: Path) -> list[ConfigError]:
             faults.extend(error.faults)
             return None
 
-    settings = attempt(lambda: load_settings(path))
-    if settings:
+    text = attempt(lambda: read_settings(path))
+    settings = attempt(lambda: parse_settings(text)) if text is not None else None
+    if settings and text:
+        attempt(lambda: check_end(text))
         attempt(lambda: enrol(settings.devices, load_drivers()))
         attempt(lambda: refuse_ties(load_drivers()))
         if os.access(Path(settings.hub.state) / FILE, os.R_OK):

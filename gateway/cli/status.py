@@ -12,7 +12,7 @@ from typing import Any
 from gateway.cli import EXIT_PROBLEM
 from gateway.cli.words import ago, span
 from gateway.client import ask
-from gateway.config import DEFAULT_PATH, load_settings
+from gateway.config import DEFAULT_PATH, load_control
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the hub's status; 1 where something is amiss."""
-    status = ask(load_settings(args.settings).control, "status")
+    status = ask(load_control(args.settings), "status")
     if args.json:
         print(json.dumps(status))
     else:

@@ -6,13 +6,14 @@ import errno
 import shutil
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from gateway.client import ask
-from gateway.config import DEFAULT_PATH, load_settings
+from gateway.config import load_control, load_settings
 from gateway.credentials import SIGN_KEY, Credentials, load_credentials
 from gateway.doctor.finding import NotSeen
 from gateway.errors import (
@@ -144,9 +145,8 @@ def visit(path: Path) -> Site:
     except ConfigErrors as error:
         is_closed = isinstance(error.__cause__, PermissionError)
         site = Site(path, None, error.faults, is_closed)
-        if path == DEFAULT_PATH:
-            # Where the hub's own file is at fault it may run on, with its last good settings.
-            site.control = ControlSettings()
+        with suppress(ConfigErrors):
+            site.control = load_control(path)
     else:
         site = Site(path, settings, control=settings.control)
     try:
