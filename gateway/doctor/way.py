@@ -9,7 +9,8 @@ import socket
 from gateway.doctor.finding import Finding, Term, fail, ok, warn
 from gateway.doctor.site import AS_HUB, Site
 from uplink.errors import BrokerRefused, BrokerUnreachable
-from uplink.mqtt import Broker, Connection, tls_context
+from uplink.mqtt import Broker, Connection
+from uplink.tls import tls_context
 
 CONNECT_S = 4.0
 ROUND_TRIP_S = 15.0

@@ -101,12 +101,12 @@ def tls(settings, authority, port, host="127.0.0.1", **status):
     ],
 )
 def test_the_brokers_certificate_is_told_by_its_days(settings, authority, days, expected):
-    with broker(*authority.issue("broker", days)) as port:
+    with broker(*authority.issue("broker", (-400, days + 1))) as port:
         assert tls(settings, authority, port) == expected
 
 
 def test_a_date_that_nobody_knows_is_a_warning_and_no_fault_of_the_broker(settings, authority):
-    with broker(*authority.issue("broker", -2)) as port:
+    with broker(*authority.issue("broker", (-400, -2))) as port:
         assert tls(settings, authority, port, clock={"quality": 0})[0] == "warn"
 
 
