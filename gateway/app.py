@@ -35,6 +35,7 @@ from gateway.registry import load_drivers
 from gateway.renewal import Renewal
 from gateway.reports import Reporter
 from gateway.room import Storage
+from gateway.round_trip import Prober
 from gateway.sessions import Sessions
 from gateway.settings import Settings
 from gateway.setup import SetupWindow
@@ -172,7 +173,11 @@ async def run(  # noqa: PLR0915  a statement for each part that is built
             send_again=forwarder.old_rows,
             reporters=(*reporters, clock, storage, network),
         )
-        control = Control(control_socket.listener, Answers(parts, desk).answer, counts)
+        control = Control(
+            control_socket.listener,
+            Answers(parts, desk, Prober(recorder, outbox, clock, forwarder.standing)).answer,
+            counts,
+        )
 
         async def announce() -> None:
             await fleet.central.settled.wait()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -49,6 +50,11 @@ def make_csr(hub: str, key: TlsKey) -> bytes:
 def csr_as_pem(csr: bytes) -> str:
     """The same request in PEM."""
     return x509.load_der_x509_csr(csr).public_bytes(serialization.Encoding.PEM).decode()
+
+
+def ends_at(der: bytes) -> datetime:
+    """Until when a certificate holds. Raises ValueError."""
+    return x509.load_der_x509_certificate(der).not_valid_after_utc
 
 
 def as_der(pem: str) -> tuple[bytes, ...]:

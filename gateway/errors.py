@@ -16,6 +16,7 @@ GatewayError
 ├── RequestRefused        the running hub does not do what it was asked
 ├── AnswerRefused         the office's answer does not fit this hub
 ├── NotAnswered           a service of this machine does not do what it was asked on D-Bus
+├── BundleRefused         a support bundle cannot be written so
 ├── DeviceUnknown         no device of that name is enrolled
 └── DeviceMismatch        a device is not the one that was enrolled
 """
@@ -210,6 +211,18 @@ class NotAnswered(GatewayError):
     def is_denied(self) -> bool:
         """Whether this hub's user lacks the right."""
         return self.reason.rpartition(".")[2] in DENIALS
+
+
+class BundleRefused(GatewayError):
+    """The file at `path` of a support bundle cannot be used, for `reason`; nothing was written."""
+
+    retry = Retry.NEVER
+
+    def __init__(self, path: str, reason: str, hint: str) -> None:
+        super().__init__(f"{path}: {reason}")
+        self.path = path
+        self.reason = reason
+        self.hint = hint
 
 
 class DeviceUnknown(GatewayError):

@@ -15,6 +15,7 @@ from gateway.clock import load_clock
 from gateway.config import DEFAULT_PATH, check_end, parse_settings, read_settings
 from gateway.errors import ConfigError, SettingsError
 from gateway.last_good import LastGood, Standing, belongs_here, tell_refused
+from gateway.secrecy import keep_memory_private
 from gateway.settings import Settings
 from uplink.journal import Journal, JournalFile, keep_no_journal
 
@@ -29,6 +30,7 @@ def run(args: argparse.Namespace) -> int:
 
     Where the settings file is at fault and there are last good settings, they hold.
     """
+    keep_memory_private()
     faulthandler.enable()  # a hub that its watchdog ends says where it hung, without any value
     log.configure()
     last_good = LastGood.find(os.environ)

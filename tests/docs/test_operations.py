@@ -3,6 +3,7 @@ import re
 from importlib import import_module
 from pathlib import Path
 
+from gateway.doctor.checks import CHECKS, ROUND_TRIP
 from gateway.sessions import FAILURES
 
 ROOT = Path(__file__).parents[2]
@@ -52,3 +53,7 @@ def test_every_event_of_the_log_is_explained_once_and_no_other():
     explained = rows("event")
     assert len(explained) == len(set(explained))
     assert set(explained) == logged()
+
+
+def test_every_line_of_the_doctor_is_explained_once_and_in_its_order():
+    assert rows("line") == [check.name for check in (*CHECKS, ROUND_TRIP)]
