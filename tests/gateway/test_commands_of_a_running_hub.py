@@ -78,6 +78,7 @@ def test_status_says_how_the_hub_stands_and_ends_with_1_where_something_is_amiss
     assert [head for head in heads if head != "data"] == [
         "uplink",
         "outbox",
+        "storage",
         "clock",
         "set-up",
         "device",
