@@ -154,7 +154,15 @@ async def run(  # noqa: PLR0915  a statement for each part that is built
             journal=journal,
         )
         network = await stack.enter_async_context(
-            aclosing(Network(settings, clock, lambda: forwarder.standing.is_connected))
+            aclosing(
+                Network(
+                    settings,
+                    clock,
+                    lambda: forwarder.standing.is_connected,
+                    believe=clock.believe,
+                    best=clock.best,
+                )
+            )
         )
         desk = Desk(premises)
         stack.push_async_callback(desk.close)

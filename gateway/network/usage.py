@@ -9,15 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 import structlog
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from gateway import state_file
 from gateway.network.traffic import Counter
 
 FILE = "network.json"
+FORMAT = 1
 UNSAVED_BYTES = 64_000
 SPARING_S, DAY_S = 10 * 60, 24 * 60 * 60
 MONTHS, INTERFACES = 3, 16
@@ -51,6 +53,7 @@ class Kept(Struct):
     months: dict[str, dict[str, Carried]] = {}
     seen: dict[str, Seen] = {}
     boot: str = ""
+    format: Annotated[int, Meta(ge=FORMAT, le=FORMAT)] = FORMAT
 
 
 class Usage:
