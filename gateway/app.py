@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, closing
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -18,7 +19,7 @@ from gateway.control import Control
 from gateway.control_socket import ControlSocket
 from gateway.credentials import Credentials, load_credentials
 from gateway.desk import Desk
-from gateway.devices import enrol
+from gateway.devices import Device, enrol
 from gateway.enrolments import Enrolments
 from gateway.fleet import Fleet
 from gateway.jobs import Premises
@@ -41,12 +42,15 @@ from gateway.upkeep import keep_up
 from uplink.forwarder import Forwarder
 from uplink.journal import Journal, keep_no_journal
 from uplink.mqtt import Broker, tls_context
+from uplink.outbox import Outbox
 from uplink.records import EpochStart
 from uplink.route import Route
 from uplink.seal import Epoch, open_epoch, sign_statement
 from uplink.statements import Previous, Statement
-from uplink.status import Health
 from uplink.witness import Witness
+
+if TYPE_CHECKING:
+    from gateway.signals.lamp import Lamp
 
 log = structlog.get_logger()
 
@@ -94,9 +98,6 @@ async def run(
         def sign(statement: Statement) -> bytes:
             return sign_statement(statement, renewal.credentials.signer)
 
-        def tell_health() -> Health:
-            return judge_health(parts)
-
         witness = Witness(settings.hub.id, sign, lambda: read_moment(clock).utc_ms)
         forwarder = Forwarder(
             outbox,
@@ -104,7 +105,7 @@ async def run(
             witness,
             journal=journal,
             renewal=renewal,
-            tell_health=tell_health,
+            tell_health=lambda: judge_health(parts),
         )
 
         def open_next(start: EpochStart, previous: Previous | None) -> tuple[Epoch, bytes]:
@@ -121,11 +122,12 @@ async def run(
             on_commit=forwarder.new_rows,
         )
         stack.push_async_callback(recorder.close)
+        lamps = _make_lamps(settings, clock, outbox)
         station = Station(radio, clock, settings.site_zone, settings.radio.quiet_s, setup)
         fleet = Fleet(
             Central(station, ()),
             devices,
-            lambda device: Sessions(device, recorder, journal),
+            lambda device: Sessions(_light(device, lamps), recorder, journal),
             lambda sessions: _serve_port(clock, settings, sessions),
         )
         premises = Premises(
@@ -154,6 +156,7 @@ async def run(
             setup=setup,
             counts=counts,
             send_again=forwarder.old_rows,
+            reporters=[*lamps],
         )
         control = Control(control_socket.listener, Answers(parts, desk).answer, counts)
 
@@ -171,8 +174,9 @@ async def run(
                 control.run(),
                 keep_up(recorder, clock, outbox.losses),
                 notifier.watch(),
-                watch_health(tell_health, forwarder.news),
+                watch_health(parts, forwarder.news),
                 announce(),
+                *(lamp.run(parts, fleet.central.settled.is_set) for lamp in lamps),
             )
             running = [tasks.create_task(each) for each in work]
             await stop.wait()
@@ -180,6 +184,21 @@ async def run(
             notifier.stopping()
             for task in running:
                 task.cancel()
+
+
+def _make_lamps(settings: Settings, clock: Clock, outbox: Outbox) -> list[Lamp]:
+    """The light of the box, where it has one."""
+    if settings.light.panel == "none":
+        return []
+    from gateway.signals.lamp import make_lamp  # noqa: PLC0415  most hubs have no light
+
+    return [make_lamp(settings.light, clock, settings.site_zone, outbox)]
+
+
+def _light(device: Device, lamps: Sequence[Lamp]) -> Device:
+    for lamp in lamps:
+        device.show_reading = lamp.note_reading
+    return device
 
 
 async def _serve_port(clock: Clock, settings: Settings, sessions: Sessions) -> None:

@@ -147,8 +147,10 @@ class Pipeline:
     async def _keep(self, measured: Reading | Series, draft: Draft, raw: tuple[Frame, ...]) -> None:
         try:
             name = await self._commit(draft)
-            if self._device.watch and name and not measured.failed:
-                self._device.watch.note_reading(measured, name)
+            if name and not measured.failed:
+                self._device.show_reading(self._device, measured, name)
+                if self._device.watch:
+                    self._device.watch.note_reading(measured, name)
         except WireError as error:
             # A driver made of it what no record can hold; the evidence must not go with it.
             facts = {"what": error.what}

@@ -4,6 +4,7 @@ from importlib import import_module
 from pathlib import Path
 
 from gateway.sessions import FAILURES
+from gateway.signals.lights import Light
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "operations.md").read_text()
@@ -52,3 +53,7 @@ def test_every_event_of_the_log_is_explained_once_and_no_other():
     explained = rows("event")
     assert len(explained) == len(set(explained))
     assert set(explained) == logged()
+
+
+def test_every_light_is_explained_in_the_order_in_which_they_are_shown():
+    assert rows("light") == [light.value for light in Light]
