@@ -36,8 +36,12 @@ async def _forget(_device: Device) -> None:
     """What nobody remembers."""
 
 
-def _ignore(_device: Device, _measured: Reading | Series, _name: RecordName) -> None:
-    """What nobody shows."""
+ShowReading = Callable[["Device", Reading | Series, RecordName, datetime | None], None]
+"""Of a device: what is on flash under this name, and what the device's clock showed, if read."""
+
+
+def _show_nobody(*_: object) -> None:
+    """Most hubs have no light."""
 
 
 class BondNews(NamedTuple):
@@ -86,9 +90,7 @@ class Device:
     wants_all: bool = False
     left_out: int = 0
     remember: Callable[[Device], Awaitable[None]] = field(default=_forget, repr=False)
-    show_reading: Callable[[Device, Reading | Series, RecordName], None] = field(
-        default=_ignore, repr=False
-    )
+    show_reading: ShowReading = field(default=_show_nobody, repr=False)
     watch: Watch | None = field(default=None, repr=False)
     has_bond: bool | None = None
     heard_at: Moment | None = None

@@ -27,6 +27,7 @@ from simulator.script import Captured, Event, Fault, Measure, Script
 from simulator.stage import DELIVERY_TIMEOUT_S, HUB, Say, Stage
 
 ARRIVAL_TIMEOUT_S = 40
+ANSWER_TIMEOUT_S = 6
 
 
 class Demo:
@@ -38,6 +39,7 @@ class Demo:
         self.say = say
         self.kills: list[str] = []
         self.is_broker_up = True
+        self.has_news = True
 
     async def play(self) -> report.Outcome:
         """Play the script to its end and compare. Raises RuntimeError where a part fell over."""
@@ -136,9 +138,17 @@ class Demo:
         if measured:
             names = ", ".join(self._name(event) for event in measured)
             self._tell(when, names if self.is_broker_up else f"{names}, no network")
+            self.stage.box.skip()
             for event in measured:
                 await self._measure(event)
             await self.stage.delivered()
+            await self._watch_box()
+
+    async def _watch_box(self) -> None:
+        """What the box says to the first measuring, and to the first after the network changed."""
+        if self.has_news and (answer := await self.stage.box.answer(ANSWER_TIMEOUT_S)):
+            self.say(f"  the box: {answer}")
+        self.has_news = False
 
     async def _measure(self, event: Event) -> None:
         assert isinstance(event.what, Measure)
@@ -166,10 +176,10 @@ class Demo:
         stage, device = self.stage, self.script.device(fault.device).name
         match fault.do:
             case "broker-stops":
-                self.is_broker_up = False
+                self.is_broker_up, self.has_news = False, True
                 await stage.broker.stop()
             case "broker-returns":
-                self.is_broker_up = True
+                self.is_broker_up = self.has_news = True
                 await stage.broker.start()
             case "kill-broker":
                 await self._kill(stage.broker)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -33,8 +33,7 @@ class Acts:
     """The last act of each device, by BOOTTIME.
 
     Only what was measured within the last two minutes is one: what a device has stored since is
-    told to nobody. A stream is one act for as long as it lasts. A device whose clock is wrong and
-    that does not say that its reading is live gets no answer.
+    told to nobody. A stream is one act for as long as it lasts.
     """
 
     def __init__(self, find_fate: Callable[[bytes, int], Awaitable[Fate]]) -> None:
@@ -52,14 +51,13 @@ class Acts:
         measured: Reading | Series,
         record: RecordName,
         now_ms: int,
-        site_time: datetime | None,
+        age_ms: int | None,
     ) -> None:
-        """A measurement is on flash."""
+        """What was measured so long ago is on flash."""
         act = self._acts.get(device)
         if isinstance(measured, Series) and act:
             act.last_ms = now_ms
             return
-        age_ms = tell_age(measured, site_time)
         if age_ms is not None and age_ms <= FRESH_MS:
             self._acts[device] = Act(record, now_ms - age_ms, now_ms, now_ms)
 
@@ -87,17 +85,22 @@ class Acts:
             act.answer, act.answered_ms = Answer.SAVED, now_ms
 
 
-def tell_age(measured: Reading | Series, site_time: datetime | None) -> int | None:
-    """How many ms ago it was measured, as far as that can be told."""
+def tell_age(measured: Reading | Series, clocks: Iterable[datetime | None]) -> int | None:
+    """How many ms ago it was measured, as far as that can be told.
+
+    `clocks` are what the site's clock shows, and the device's own as it was read: where that is
+    wrong, its readings are by it none the less.
+    """
     if measured.origin is Origin.LIVE:
         return 0
     if isinstance(measured, Series):
         return None
-    if measured.device_time is None or site_time is None:
+    told, known = measured.device_time, [clock for clock in clocks if clock]
+    if told is None or not known:
         return 0 if measured.origin is Origin.UNKNOWN else None
-    age_ms = (site_time - measured.device_time) // timedelta(milliseconds=1)
-    # A device's clock may be a little ahead of the hub's.
-    return max(0, age_ms) if age_ms >= -FRESH_MS else None
+    ages = [(clock - told) // timedelta(milliseconds=1) for clock in known]
+    # A device's clock may be a little ahead.
+    return min((max(0, age) for age in ages if age >= -FRESH_MS), default=None)
 
 
 def _is_shown(act: Act, now_ms: int) -> bool:

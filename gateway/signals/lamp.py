@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 from typing import NoReturn
 
 from drivers.spi import Reading, Series
@@ -14,7 +14,7 @@ from gateway.devices import Device
 from gateway.drafts import RecordName
 from gateway.reports import Facts, Problem
 from gateway.settings import LightSettings
-from gateway.signals.acts import Acts
+from gateway.signals.acts import Acts, tell_age
 from gateway.signals.lights import (
     Light,
     Scene,
@@ -51,11 +51,18 @@ class Lamp:
         self._judged_ms = -JUDGE_MS
         self._connected_ms: int | None = None
 
-    def note_reading(self, device: Device, measured: Reading | Series, record: RecordName) -> None:
+    def note_reading(
+        self,
+        device: Device,
+        measured: Reading | Series,
+        record: RecordName,
+        device_clock: datetime | None,
+    ) -> None:
         """A measurement of a device is on flash."""
         now_ms = read_moment(self._clock).boottime_ms
-        local = site_time(self._clock, self._zone)
-        self._acts.note(device.name, measured, record, now_ms, local)
+        clocks = site_time(self._clock, self._zone), device_clock
+        age_ms = tell_age(measured, clocks)
+        self._acts.note(device.name, measured, record, now_ms, age_ms)
         self._has_news.set()
 
     async def run(self, parts: Parts, is_started: Callable[[], bool]) -> NoReturn:

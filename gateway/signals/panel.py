@@ -34,10 +34,14 @@ class Terminal:
 
     def __init__(self, file: str = "") -> None:
         self._file = file
+        self._shown = ""
 
     def show(self, light: Light, *, is_night: bool) -> None:
         """Say the light's name."""
-        self._say(f"light  {light.value}{', dimmed' if is_night and light is Light.READY else ''}")
+        line = f"light  {light.value}{', dimmed' if is_night and light is Light.READY else ''}"
+        if line != self._shown:
+            self._shown = line
+            self._say(line)
 
     def play(self, sound: Sound) -> None:
         """Say what would be heard."""

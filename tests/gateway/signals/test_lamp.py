@@ -52,11 +52,12 @@ class Home:
         at = None if age is None else self.site_time() - age
         return Reading(WEIGHT, (FRAME,), at, origin=origin)
 
-    async def measure(self, measured=None):
+    async def measure(self, measured=None, device_clock=None):
         now = read_moment(self.clock)
         name = await self.recorder.record([lambda place: EventRecord(place.stamp(now), "x")])
         self.names.append(name)
-        self.lamp.note_reading(self.hub.sessions.device, measured or self.reading(), name)
+        measured = measured or self.reading()
+        self.lamp.note_reading(self.hub.sessions.device, measured, name, device_clock)
 
     async def receipt(self):
         kid, sequence = self.names[-1]
@@ -189,6 +190,20 @@ def test_a_device_whose_clock_is_wrong_is_answered_where_it_says_that_it_is_live
     live(story)
 
 
+@pytest.mark.parametrize("age", [timedelta(seconds=30), timedelta(minutes=3)])
+def test_a_device_whose_clock_is_wrong_and_was_read_is_judged_by_its_own_clock(live, age):
+    async def story(home):
+        await asyncio.sleep(20)
+        home.said()
+        reading = home.reading(timedelta(days=900), Origin.STORED)
+        await home.measure(reading, device_clock=reading.device_time + age)
+        await home.receipt()
+        await asyncio.sleep(5)
+        assert ("light  at-the-office" in home.said()) is (age < timedelta(minutes=2))
+
+    live(story)
+
+
 def test_a_stream_is_answered_once_for_as_long_as_it_lasts(live):
     async def story(home):
         home.said()
@@ -246,7 +261,7 @@ def test_a_need_for_help_is_seen_at_once_and_heard_in_the_morning(live):
         await asyncio.sleep(12)
         assert home.said() == ["light  needs-help"]
         await asyncio.sleep(9 * 3600)
-        assert home.said() == ["light  needs-help", "sound  three beeps"]
+        assert home.said() == ["sound  three beeps"]
         part.amiss = []
         await asyncio.sleep(12)
         assert home.said() == ["light  ready"]
