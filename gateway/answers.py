@@ -19,6 +19,7 @@ from gateway.requests import (
     DeviceRequest,
     Devices,
     Hello,
+    Metrics,
     OutboxRequeue,
     OutboxStats,
     OutboxVerify,
@@ -49,8 +50,8 @@ class Answers:
         match request:
             case Hello():
                 return {**self._introduce(), "requests": list(REQUESTS)}
-            case Status():
-                return {**self._introduce(), **await describe(self._parts, self._started)}
+            case Status() | Metrics():
+                return await self._tell(request)
             case Devices():
                 return {"devices": describe_devices(self._parts)}
             case SetupOpen() | SetupClose() | SetupStatus():
@@ -63,6 +64,14 @@ class Answers:
 
     def _introduce(self) -> Facts:
         return {"protocol": PROTOCOL, "hub": self._parts.hub, "software": self._parts.software}
+
+    async def _tell(self, request: Status | Metrics) -> Facts:
+        status = {**self._introduce(), **await describe(self._parts, self._started)}
+        if isinstance(request, Status):
+            return status
+        from gateway.metrics import expose  # noqa: PLC0415  few hubs are scraped
+
+        return {"text": expose(status, await self._parts.outbox.stats())}
 
     def _set_up(self, request: SetupOpen | SetupClose | SetupStatus, uid: int) -> Facts:
         setup = self._parts.setup

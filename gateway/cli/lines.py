@@ -1,0 +1,39 @@
+"""The hub's status in lines for a person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from gateway.cli.words import ago, span
+
+
+def describe(status: dict[str, Any]) -> Iterator[str]:
+    """The status in lines for a person."""
+    uplink, outbox, setup = status["uplink"], status["outbox"], status["setup"]
+    yield f"{status['hub']}    {status['software']}, running for {span(status['running_s'])}"
+    reached = "connected" if uplink["connected"] else "not connected"
+    answers = ", the office does not answer" if uplink["office_silent"] else ""
+    yield f"uplink   {reached}{answers}; last receipt {_last_receipt(status)}"
+    oldest = "" if outbox["oldest_s"] is None else f", the oldest for {span(outbox['oldest_s'])}"
+    yield f"outbox   {outbox['waiting']} waiting{oldest}, {outbox['quarantined']} in quarantine"
+    yield f"clock    {_describe_clock(status['clock']['quality'])}"
+    window = f"open for {span(setup['left_s'])}" if setup["open"] else "closed"
+    yield f"set-up   {window}"
+    for device in status["devices"]:
+        battery = "" if device["battery"] is None else f", battery {device['battery']} %"
+        heard, reading = ago(device["heard_s"]), ago(device["reading_s"])
+        yield f"device   {device['name']}: heard {heard}, last reading {reading}{battery}"
+    counts = ", ".join(f"{count} {name}" for name, count in status["control"].items() if count)
+    yield f"control  {counts}"
+
+
+def _last_receipt(status: dict[str, Any]) -> str:
+    received_ms = status["uplink"]["last_receipt_ms"]
+    if received_ms is None:
+        return "none since the start"
+    return ago(max(0, status["clock"]["utc_ms"] - received_ms) // 1000)
+
+
+def _describe_clock(quality: int) -> str:
+    return f"synchronised to less than {2**quality} ms" if quality else "not synchronised"
