@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -77,7 +78,7 @@ def _find_form(out: TextIO, *, is_terminal: bool, as_json: bool) -> Callable[[Lo
 
 
 def _redraw(look: Look, out: TextIO, *, has_colour: bool) -> None:
-    out.write(draw(tell(look), os.get_terminal_size(out.fileno()), has_colour=has_colour))
+    out.write(draw(tell(look), shutil.get_terminal_size(), has_colour=has_colour))
 
 
 def _append(look: Look, out: TextIO, last: list[str]) -> None:
