@@ -6,12 +6,15 @@ import logging
 
 import structlog
 
+from gateway.log_measure import Measure
+
 
 def configure() -> None:
-    """Log from INFO up, one JSON object a line; journald adds the time."""
+    """Log from INFO up, one JSON object a line; journald adds the time. A day is a short story."""
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
+            Measure(),
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
