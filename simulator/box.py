@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 ANSWERS = {"light  at-the-office", "light  saved-not-sent"}
+SOUND = "sound"
 POLL_S = 0.05
 
 
@@ -30,7 +31,11 @@ class Box:
             said += self._take()
             if is_answered:  # and its sound, if it had one, has been said as well
                 at = next(at for at, line in enumerate(said) if line in ANSWERS)
-                return ", ".join(line.split(maxsplit=1)[1] for line in said[at : at + 2])
+                told = [
+                    said[at],
+                    *(line for line in said[at + 1 : at + 2] if line.startswith(SOUND)),
+                ]
+                return ", ".join(line.split(maxsplit=1)[1] for line in told)
             await asyncio.sleep(POLL_S)
         return ""
 
