@@ -26,12 +26,15 @@ from gateway.jobs import Premises
 from gateway.links.ble import Central
 from gateway.links.gatt import Station
 from gateway.links.radio import load_radio
+from gateway.liveness import Liveness
 from gateway.matching import refuse_ties
 from gateway.memory import Memory
 from gateway.notify import Notifier
 from gateway.recorder import Recorder
 from gateway.registry import load_drivers
 from gateway.renewal import Renewal
+from gateway.reports import Reporter
+from gateway.room import Storage
 from gateway.sessions import Sessions
 from gateway.settings import Settings
 from gateway.setup import SetupWindow
@@ -55,19 +58,22 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 
-async def run(
+async def run(  # noqa: PLR0915  a statement for each part that is built
     settings: Settings,
     *,
     journal: Journal = keep_no_journal,
     on_ready: Callable[[], None] = lambda: None,
+    reporters: Sequence[Reporter] = (),
 ) -> None:
-    """Be a hub until SIGTERM or SIGINT. `journal` hears each step of a record's way.
+    """Be a hub until SIGTERM, SIGINT or SIGHUP. `journal` hears each step of a record's way.
+
+    `reporters` have their place in the status beside those of the hub's own parts.
 
     Raises SettingsError and OutboxNewer, which only a person mends, OutboxLocked, ControlInUse, and
     an ExceptionGroup of what broke on the way: nothing was acknowledged that is not on flash.
     """
     stop = asyncio.Event()
-    for name in (signal.SIGTERM, signal.SIGINT):
+    for name in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
     installed = load_credentials(settings.credentials)
     clock = load_clock(settings.clock.source, settings.clock.options)
@@ -145,6 +151,7 @@ async def run(
         desk = Desk(premises)
         stack.push_async_callback(desk.close)
         control_socket = stack.enter_context(closing(ControlSocket(settings.control)))
+        storage = Storage(outbox)
         counts = Counter[str]()
         parts = Parts(
             hub=settings.hub.id,
@@ -156,14 +163,14 @@ async def run(
             setup=setup,
             counts=counts,
             send_again=forwarder.old_rows,
-            reporters=[*lamps],
+            reporters=(*reporters, storage, *lamps),
         )
         control = Control(control_socket.listener, Answers(parts, desk).answer, counts)
 
         async def announce() -> None:
             await fleet.central.settled.wait()
             log.info("hub-ready", hub=settings.hub.id, devices=len(devices), waiting=outbox.depth)
-            notifier.ready(f"{len(devices)} devices enrolled")
+            notifier.ready(_describe_start(len(devices), reporters))
             on_ready()
 
         async with asyncio.TaskGroup() as tasks:
@@ -172,8 +179,9 @@ async def run(
                 fleet.run(),
                 forwarder.run(),
                 control.run(),
+                storage.run(),
                 keep_up(recorder, clock, outbox.losses),
-                notifier.watch(),
+                notifier.watch(Liveness(outbox, fleet.central).is_proved),
                 watch_health(parts, forwarder.news),
                 announce(),
                 *(lamp.run(parts, fleet.central.settled.is_set) for lamp in lamps),
@@ -199,6 +207,12 @@ def _light(device: Device, lamps: Sequence[Lamp]) -> Device:
     for lamp in lamps:
         device.show_reading = lamp.note_reading
     return device
+
+
+def _describe_start(devices: int, reporters: Sequence[Reporter]) -> str:
+    """For `systemctl status`."""
+    amiss = (problem.what for each in reporters for problem in each.problems())
+    return "; ".join((f"{devices} devices enrolled", *amiss))
 
 
 async def _serve_port(clock: Clock, settings: Settings, sessions: Sessions) -> None:

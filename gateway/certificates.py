@@ -62,6 +62,12 @@ def as_pem(ders: Sequence[bytes]) -> str:
     return "".join(one.public_bytes(serialization.Encoding.PEM).decode() for one in ones)
 
 
+def name_owners(der: bytes) -> list[str]:
+    """The common names of a certificate: the hub's id, alone. Raises ValueError."""
+    subject = x509.load_der_x509_certificate(der).subject
+    return [str(name.value) for name in subject if name.oid == NameOID.COMMON_NAME]
+
+
 def find_fault(der: bytes, hub: str, key: TlsKey, now: datetime | None = None) -> str:
     """Why a certificate is not this hub's; empty where it is. `now`: it must hold at that time."""
     try:

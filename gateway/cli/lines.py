@@ -17,6 +17,8 @@ def describe(status: dict[str, Any]) -> Iterator[str]:
     yield f"uplink   {reached}{answers}; last receipt {_last_receipt(status)}"
     oldest = "" if outbox["oldest_s"] is None else f", the oldest for {span(outbox['oldest_s'])}"
     yield f"outbox   {outbox['waiting']} waiting{oldest}, {outbox['quarantined']} in quarantine"
+    if storage := status.get("storage"):
+        yield f"storage  {_describe_storage(storage)}"
     yield f"clock    {_describe_clock(status['clock']['quality'])}"
     window = f"open for {span(setup['left_s'])}" if setup["open"] else "closed"
     yield f"set-up   {window}"
@@ -33,6 +35,17 @@ def _last_receipt(status: dict[str, Any]) -> str:
     if received_ms is None:
         return "none since the start"
     return ago(max(0, status["clock"]["utc_ms"] - received_ms) // 1000)
+
+
+def _describe_storage(storage: dict[str, Any]) -> str:
+    share = 100 * storage["used_bytes"] / storage["quota_bytes"]
+    words = f"{share:.1f} % of {storage['quota_bytes'] / 1e6:.0f} MB in use"
+    if not (written := storage["written"]):
+        return words
+    if written["day_bytes"] is None:
+        so_far = f"{written['part_bytes'] / 1e6:.1f} MB in {span(written['part_s'])}"
+        return f"{words}, {so_far} written to the card"
+    return f"{words}, {written['day_bytes'] / 1e6:.1f} MB a day written to the card"
 
 
 def _describe_clock(quality: int) -> str:

@@ -12,7 +12,7 @@ from gateway.cli import EXIT_PROBLEM
 from gateway.cli.lines import describe
 from gateway.cli.watching import watch
 from gateway.client import ask
-from gateway.config import DEFAULT_PATH, load_settings
+from gateway.config import DEFAULT_PATH, load_control
 
 DAY_S = 86_400.0
 
@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the hub's status; 1 where something is amiss, but for --watch and --metrics."""
-    control = load_settings(args.settings).control
+    control = load_control(args.settings)
     if args.metrics:
         sys.stdout.write(ask(control, "metrics")["text"])
         return 0

@@ -17,6 +17,7 @@ from tests.faults.rollbacks import restored_card, restored_ledger
 from tests.faults.run import Result, Run
 from tests.faults.storage.book_flips import flipped_ledger
 from tests.faults.storage.calls import failing_calls
+from tests.faults.storage.cuts import power_cuts
 from tests.faults.storage.flips import flipped_outbox
 from tests.faults.storage.key_flips import flipped_keys
 from tests.faults.storage.room import full_card
@@ -38,6 +39,7 @@ SCENARIOS: Mapping[str, Callable[[Run], Awaitable[Result]]] = {
     "comebacks": comebacks,
     "reconnections": reconnections,
     "storage-calls": failing_calls,
+    "power-cuts": power_cuts,
     "outbox-flips": flipped_outbox,
     "key-flips": flipped_keys,
     "ledger-flips": flipped_ledger,
