@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from gateway.answers import Answers
-from gateway.clock import Clock, load_clock, read_moment
+from gateway.clock import Clock, SystemClock, read_moment
 from gateway.control import Control
 from gateway.control_socket import ControlSocket
 from gateway.credentials import Credentials, load_credentials
@@ -41,15 +41,17 @@ from gateway.setup import SetupWindow
 from gateway.status import Parts
 from gateway.storage import open_outbox
 from gateway.telling import judge_health, watch_health
+from gateway.timekeeper import keep_time
 from gateway.upkeep import keep_up
 from uplink.forwarder import Forwarder
 from uplink.journal import Journal, keep_no_journal
-from uplink.mqtt import Broker, tls_context
+from uplink.mqtt import Broker
 from uplink.outbox import Outbox
 from uplink.records import EpochStart
 from uplink.route import Route
 from uplink.seal import Epoch, open_epoch, sign_statement
 from uplink.statements import Previous, Statement
+from uplink.tls import Calendar, tls_context
 from uplink.witness import Witness
 
 if TYPE_CHECKING:
@@ -64,10 +66,12 @@ async def run(  # noqa: PLR0915  a statement for each part that is built
     journal: Journal = keep_no_journal,
     on_ready: Callable[[], None] = lambda: None,
     reporters: Sequence[Reporter] = (),
+    machine: Clock | None = None,
 ) -> None:
     """Be a hub until SIGTERM, SIGINT or SIGHUP. `journal` hears each step of a record's way.
 
-    `reporters` have their place in the status beside those of the hub's own parts.
+    `reporters` have their place in the status beside those of the hub's own parts; `machine` stands
+    for the machine's own clocks.
 
     Raises SettingsError and OutboxNewer, which only a person mends, OutboxLocked, ControlInUse, and
     an ExceptionGroup of what broke on the way: nothing was acknowledged that is not on flash.
@@ -76,7 +80,7 @@ async def run(  # noqa: PLR0915  a statement for each part that is built
     for name in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
     installed = load_credentials(settings.credentials)
-    clock = load_clock(settings.clock.source, settings.clock.options)
+    clock = keep_time(settings, machine or SystemClock(), lambda: renewal.credentials.told_ms)
     drivers = load_drivers()
     refuse_ties(drivers)
     enrolments = Enrolments(Path(settings.hub.state), settings.devices)
@@ -99,6 +103,7 @@ async def run(  # noqa: PLR0915  a statement for each part that is built
             Path(settings.hub.state),
             settings.hub.suite,
             now_ms=lambda: read_moment(clock).utc_ms,
+            calendar=clock,
         )
 
         def sign(statement: Statement) -> bytes:
@@ -107,10 +112,11 @@ async def run(  # noqa: PLR0915  a statement for each part that is built
         witness = Witness(settings.hub.id, sign, lambda: read_moment(clock).utc_ms)
         forwarder = Forwarder(
             outbox,
-            _describe_route(settings, installed, software),
+            _describe_route(settings, installed, software, clock),
             witness,
             journal=journal,
             renewal=renewal,
+            on_receipt=clock.receipted,
             tell_health=lambda: judge_health(parts),
         )
 
@@ -124,8 +130,9 @@ async def run(  # noqa: PLR0915  a statement for each part that is built
             open_next,
             witness,
             software=software,
-            journal=journal,
+            journal=clock.follow(journal),
             on_commit=forwarder.new_rows,
+            best=clock.best,
         )
         stack.push_async_callback(recorder.close)
         lamps = _make_lamps(settings, clock, outbox)
@@ -163,7 +170,7 @@ async def run(  # noqa: PLR0915  a statement for each part that is built
             setup=setup,
             counts=counts,
             send_again=forwarder.old_rows,
-            reporters=(*reporters, storage, *lamps),
+            reporters=(*reporters, clock, storage, *lamps),
         )
         control = Control(control_socket.listener, Answers(parts, desk).answer, counts)
 
@@ -181,6 +188,7 @@ async def run(  # noqa: PLR0915  a statement for each part that is built
                 control.run(),
                 storage.run(),
                 keep_up(recorder, clock, outbox.losses),
+                clock.run(),
                 notifier.watch(Liveness(outbox, fleet.central).is_proved),
                 watch_health(parts, forwarder.news),
                 announce(),
@@ -222,8 +230,11 @@ async def _serve_port(clock: Clock, settings: Settings, sessions: Sessions) -> N
     await Ports(Bench(clock, settings.site_zone), [sessions]).run()
 
 
-def _describe_route(settings: Settings, credentials: Credentials, software: str) -> Route:
-    tls = tls_context(credentials.broker_ca, credentials.tls_certificate, credentials.tls_key)
+def _describe_route(
+    settings: Settings, credentials: Credentials, software: str, calendar: Calendar
+) -> Route:
+    files = credentials.broker_ca, credentials.tls_certificate, credentials.tls_key
+    tls = tls_context(*files, calendar)
     broker = settings.broker
     return Route(
         Broker(broker.host, broker.port, settings.hub.id, tls, keepalive_s=broker.keepalive_s),

@@ -19,7 +19,7 @@ def describe(status: dict[str, Any]) -> Iterator[str]:
     yield f"outbox   {outbox['waiting']} waiting{oldest}, {outbox['quarantined']} in quarantine"
     if storage := status.get("storage"):
         yield f"storage  {_describe_storage(storage)}"
-    yield f"clock    {_describe_clock(status['clock']['quality'])}"
+    yield f"clock    {_describe_clock(status['clock'])}"
     window = f"open for {span(setup['left_s'])}" if setup["open"] else "closed"
     yield f"set-up   {window}"
     for device in status["devices"]:
@@ -31,10 +31,8 @@ def describe(status: dict[str, Any]) -> Iterator[str]:
 
 
 def _last_receipt(status: dict[str, Any]) -> str:
-    received_ms = status["uplink"]["last_receipt_ms"]
-    if received_ms is None:
-        return "none since the start"
-    return ago(max(0, status["clock"]["utc_ms"] - received_ms) // 1000)
+    receipt_s = status["uplink"]["last_receipt_s"]
+    return "none since the start" if receipt_s is None else ago(receipt_s)
 
 
 def _describe_storage(storage: dict[str, Any]) -> str:
@@ -48,5 +46,10 @@ def _describe_storage(storage: dict[str, Any]) -> str:
     return f"{words}, {written['day_bytes'] / 1e6:.1f} MB a day written to the card"
 
 
-def _describe_clock(quality: int) -> str:
-    return f"synchronised to less than {2**quality} ms" if quality else "not synchronised"
+def _describe_clock(clock: dict[str, Any]) -> str:
+    if quality := clock["quality"]:
+        return f"synchronised to less than {2**quality} ms"
+    if source := clock.get("source"):
+        error_ms = 2 ** clock["source_quality"]
+        return f"not synchronised; known to less than {error_ms} ms by the {source}"
+    return "not synchronised"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 
 from tests.faults.brokers import forgetful_broker, refusing_broker
+from tests.faults.clocks import clocks
 from tests.faults.comebacks import comebacks
 from tests.faults.crowd import reconnections
 from tests.faults.drain import drain
@@ -26,6 +27,7 @@ from tests.faults.wipes import wiped_cards
 SCENARIOS: Mapping[str, Callable[[Run], Awaitable[Result]]] = {
     "kills": random_kills,
     "quarters": quarters,
+    "clocks": clocks,
     "silent-link": silent_link,
     "refusing-broker": refusing_broker,
     "forgetful-broker": forgetful_broker,
