@@ -103,8 +103,9 @@ lock:
 	@set -e; lock() { uv pip compile -q --universal --generate-hashes --no-header --no-annotate \
 		--python-version 3.11 pyproject.toml "$$@"; }; \
 	lock --extra hub -o requirements/hub.txt; \
+	lock --extra light -o requirements/light.txt; \
 	lock --extra backend -o requirements/backend.txt; \
-	lock --extra hub --extra backend --extra simulator --extra dev -o requirements/dev.txt; \
+	lock --extra hub --extra light --extra backend --extra simulator --extra dev -o requirements/dev.txt; \
 	for peer in thingsboard bluetooth-sig; do \
 		uv pip compile -q --universal --generate-hashes --no-header --no-annotate --python-version 3.11 \
 			requirements/$$peer.in -o requirements/$$peer.txt; done

@@ -21,6 +21,7 @@ from gateway.requests import (
     Devices,
     Hello,
     LogLines,
+    Metrics,
     OutboxRequeue,
     OutboxStats,
     OutboxVerify,
@@ -54,7 +55,7 @@ class Answers:
     async def answer(self, request: Request, uid: int) -> Mapping[str, Any]:
         """The facts that were asked for; `uid` is the user who asks. Raises RequestRefused."""
         match request:
-            case Hello() | Status() | Devices() | LogLines():
+            case Hello() | Status() | Metrics() | Devices() | LogLines():
                 return await self._tell(request)
             case RoundTrip() if self._prober:
                 return await self._prober.probe()
@@ -69,16 +70,24 @@ class Answers:
     def _introduce(self) -> Facts:
         return {"protocol": PROTOCOL, "hub": self._parts.hub, "software": self._parts.software}
 
-    async def _tell(self, request: Hello | Status | Devices | LogLines) -> Facts:
+    async def _tell(self, request: Hello | Status | Metrics | Devices | LogLines) -> Facts:
         match request:
             case Hello():
                 return {**self._introduce(), "requests": list(REQUESTS)}
             case Status():
-                return {**self._introduce(), **await describe(self._parts, self._started)}
+                return await self._describe()
+            case Metrics():
+                from gateway.metrics import expose  # noqa: PLC0415  few hubs are scraped
+
+                text = expose(await self._describe(), await self._parts.outbox.stats())
+                return {"text": text}
             case Devices():
                 return {"devices": describe_devices(self._parts)}
             case LogLines():
                 return {"lines": RECENT.tell()}
+
+    async def _describe(self) -> Facts:
+        return {**self._introduce(), **await describe(self._parts, self._started)}
 
     def _set_up(self, request: SetupOpen | SetupClose | SetupStatus, uid: int) -> Facts:
         setup = self._parts.setup

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, aclosing, closing
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -18,7 +19,7 @@ from gateway.control import Control
 from gateway.control_socket import ControlSocket
 from gateway.credentials import Credentials, load_credentials
 from gateway.desk import Desk
-from gateway.devices import enrol
+from gateway.devices import Device, enrol
 from gateway.enrolments import Enrolments
 from gateway.fleet import Fleet
 from gateway.jobs import Premises
@@ -47,13 +48,16 @@ from gateway.upkeep import keep_up
 from uplink.forwarder import Forwarder
 from uplink.journal import Journal, keep_no_journal
 from uplink.mqtt import Broker
+from uplink.outbox import Outbox
 from uplink.records import EpochStart
 from uplink.route import Route
 from uplink.seal import Epoch, open_epoch, sign_statement
 from uplink.statements import Previous, Statement
-from uplink.status import Health
 from uplink.tls import Calendar, tls_context
 from uplink.witness import Witness
+
+if TYPE_CHECKING:
+    from gateway.signals.lamp import Lamp
 
 log = structlog.get_logger()
 
@@ -105,9 +109,6 @@ async def run(  # noqa: PLR0915  a statement for each part that is built
         def sign(statement: Statement) -> bytes:
             return sign_statement(statement, renewal.credentials.signer)
 
-        def tell_health() -> Health:
-            return judge_health(parts)
-
         witness = Witness(settings.hub.id, sign, lambda: read_moment(clock).utc_ms)
         forwarder = Forwarder(
             outbox,
@@ -116,7 +117,7 @@ async def run(  # noqa: PLR0915  a statement for each part that is built
             journal=journal,
             renewal=renewal,
             on_receipt=clock.receipted,
-            tell_health=tell_health,
+            tell_health=lambda: judge_health(parts),
         )
 
         def open_next(start: EpochStart, previous: Previous | None) -> tuple[Epoch, bytes]:
@@ -134,11 +135,12 @@ async def run(  # noqa: PLR0915  a statement for each part that is built
             best=clock.best,
         )
         stack.push_async_callback(recorder.close)
+        lamps = _make_lamps(settings, clock, outbox)
         station = Station(radio, clock, settings.site_zone, settings.radio.quiet_s, setup)
         fleet = Fleet(
             Central(station, ()),
             devices,
-            lambda device: Sessions(device, recorder, journal),
+            lambda device: Sessions(_light(device, lamps), recorder, journal),
             lambda sessions: _serve_port(clock, settings, sessions),
         )
         premises = Premises(
@@ -179,7 +181,7 @@ async def run(  # noqa: PLR0915  a statement for each part that is built
             setup=setup,
             counts=counts,
             send_again=forwarder.old_rows,
-            reporters=(*reporters, clock, storage, network),
+            reporters=(*reporters, clock, storage, network, *lamps),
         )
         control = Control(
             control_socket.listener,
@@ -203,9 +205,10 @@ async def run(  # noqa: PLR0915  a statement for each part that is built
                 keep_up(recorder, clock, outbox.losses),
                 clock.run(),
                 notifier.watch(Liveness(outbox, fleet.central).is_proved),
-                watch_health(tell_health, forwarder.news),
                 network.run(),
+                watch_health(parts, forwarder.news),
                 announce(),
+                *(lamp.run(parts, fleet.central.settled.is_set) for lamp in lamps),
             )
             running = [tasks.create_task(each) for each in work]
             await stop.wait()
@@ -213,6 +216,21 @@ async def run(  # noqa: PLR0915  a statement for each part that is built
             notifier.stopping()
             for task in running:
                 task.cancel()
+
+
+def _make_lamps(settings: Settings, clock: Clock, outbox: Outbox) -> list[Lamp]:
+    """The light of the box, where it has one."""
+    if settings.light.panel == "none":
+        return []
+    from gateway.signals.lamp import make_lamp  # noqa: PLC0415  most hubs have no light
+
+    return [make_lamp(settings.light, clock, settings.site_zone, outbox)]
+
+
+def _light(device: Device, lamps: Sequence[Lamp]) -> Device:
+    for lamp in lamps:
+        device.show_reading = lamp.note_reading
+    return device
 
 
 def _describe_start(devices: int, reporters: Sequence[Reporter]) -> str:

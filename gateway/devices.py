@@ -36,6 +36,14 @@ async def _forget(_device: Device) -> None:
     """What nobody remembers."""
 
 
+ShowReading = Callable[["Device", Reading | Series, RecordName, datetime | None], None]
+"""Of a device: what is on flash under this name, and what the device's clock showed, if read."""
+
+
+def _show_nobody(*_: object) -> None:
+    """Most hubs have no light."""
+
+
 class BondNews(NamedTuple):
     """A bond was made or lost, as the device that calls itself `name` was met."""
 
@@ -61,7 +69,8 @@ class Device:
 
     `is_bonded` says that it must have a bond, `has_bond` whether it has one; None: not yet looked.
     Until it `is_met`, what it stored before `since` is left out, and `left_out` counts that.
-    `remember` keeps what must outlive the daemon; who stands beside it is its `watch`.
+    `remember` keeps what must outlive the daemon; who stands beside it is its `watch`, and
+    `show_reading` lets the box say that something was measured.
     `is_awaited`: somebody is adding it, so that while set-up is open it may pair where it asks for
     that, with the `passkey` that it shows, if it shows one. `bond_lost`: it had a bond, and either
     side has forgotten it; `bond_news` waits to be recorded. The `address` follows the device's
@@ -81,6 +90,7 @@ class Device:
     wants_all: bool = False
     left_out: int = 0
     remember: Callable[[Device], Awaitable[None]] = field(default=_forget, repr=False)
+    show_reading: ShowReading = field(default=_show_nobody, repr=False)
     watch: Watch | None = field(default=None, repr=False)
     has_bond: bool | None = None
     heard_at: Moment | None = None

@@ -6,15 +6,20 @@ import logging
 
 import structlog
 
+from gateway.log_measure import Measure
 from gateway.log_ring import RECENT
 
 
 def configure() -> None:
-    """Log from INFO up, one JSON object a line; journald adds the time. The last ones are kept."""
+    """Log from INFO up, one JSON object a line; journald adds the time.
+
+    A day is a short story, and the last lines are kept before any is left out of it.
+    """
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
             RECENT,
+            Measure(),
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),

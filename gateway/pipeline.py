@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from drivers.spi import (
     Battery,
@@ -60,6 +60,7 @@ class Pipeline:
         self._held: list[Draft] = []
         self._battery = device.battery
         self._clock: ClockSeen | None = None
+        self._shown_at: tuple[datetime | None, Moment] | None = None
         self._has_news = False
 
     async def take(self, item: Item) -> None:
@@ -78,7 +79,7 @@ class Pipeline:
                 self._journal(Step("captured"))
                 await self._keep(item, self._draft_series(item), (item.raw,))
             case ClockRead(device_time, raw):
-                self._note_clock(device_time)
+                self._note_clock(device_time, raw)
                 await self._commit(self._draft_event("clock-read", (raw,), {}, device_time))
             case DeviceEvent(name, raw, device_time, told):
                 facts: Attributes = {**told, "what": name}
@@ -118,13 +119,22 @@ class Pipeline:
             await self._commit()
         await self._device.remember(self._device)
 
-    def _note_clock(self, device_time: datetime | None) -> None:
+    def _note_clock(self, device_time: datetime | None, raw: Frame) -> None:
         watch = self._device.watch
+        self._shown_at = device_time, self._link.exchange(raw.source).answered
         if self._device.is_met and not watch:
             return
         self._clock = ClockSeen(device_time, self._link.local_time())
         if watch:
             watch.note_clock(*self._clock)
+
+    def _read_clock(self, frame: Frame) -> datetime | None:
+        """What the device's clock would have shown as the frame came, had nobody set it since."""
+        shown, at = self._shown_at or (None, None)
+        if shown is None or at is None:
+            return None
+        came = self._link.exchange(frame.source).answered
+        return shown + timedelta(milliseconds=came.boottime_ms - at.boottime_ms)
 
     def _is_former(self, reading: Reading) -> bool:
         """Whether it was stored before the device was this home's."""
@@ -147,8 +157,10 @@ class Pipeline:
     async def _keep(self, measured: Reading | Series, draft: Draft, raw: tuple[Frame, ...]) -> None:
         try:
             name = await self._commit(draft)
-            if self._device.watch and name and not measured.failed:
-                self._device.watch.note_reading(measured, name)
+            if name and not measured.failed:
+                self._device.show_reading(self._device, measured, name, self._read_clock(raw[0]))
+                if self._device.watch:
+                    self._device.watch.note_reading(measured, name)
         except WireError as error:
             # A driver made of it what no record can hold; the evidence must not go with it.
             facts = {"what": error.what}

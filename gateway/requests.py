@@ -35,6 +35,10 @@ class Status(Request, frozen=True, tag="status"):
     """How the hub stands with office, flash, clock and devices."""
 
 
+class Metrics(Request, frozen=True, tag="metrics"):
+    """The status as Prometheus's text."""
+
+
 class Devices(Request, frozen=True, tag="devices"):
     """The enrolled devices, and how the last session with each ended."""
 
@@ -145,6 +149,7 @@ REQUESTS: dict[str, type[Request]] = {
     for kind in (
         Hello,
         Status,
+        Metrics,
         Devices,
         SetupOpen,
         SetupClose,

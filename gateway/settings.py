@@ -132,6 +132,33 @@ class ControlSettings(Struct, frozen=True, forbid_unknown_fields=True):
     ] = ""
 
 
+Line = Annotated[
+    int, Meta(ge=-1, le=1023, description="a line of the chip, 0 to 1023, or -1 for none")
+]
+
+
+class LightSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Light and sound of the box: which lines of a GPIO chip they are on."""
+
+    panel: Annotated[
+        Literal["none", "gpio", "terminal"],
+        Meta(description='"none", "gpio" or "terminal", what light and sound are given out by'),
+    ] = "none"
+    sound: Annotated[bool, Meta(description="true or false")] = True
+    file: Annotated[
+        str, Meta(description='a file in quotes that panel = "terminal" adds lines to')
+    ] = ""
+    chip: Annotated[
+        str, Meta(pattern="^/dev/[^\0]+$", description='a GPIO chip, such as "/dev/gpiochip0"')
+    ] = "/dev/gpiochip0"
+    red: Line = -1
+    green: Line = -1
+    blue: Line = -1
+    buzzer: Line = -1
+    mute: Line = -1
+    active_low: Annotated[bool, Meta(description="true or false")] = False
+
+
 class DeviceSettings(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """One enrolled device: maker, model and serial, or an id where it has no serial of its own."""
 
@@ -184,6 +211,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     clock: ClockSettings = ClockSettings()
     network: NetworkSettings = NetworkSettings()
     control: ControlSettings = ControlSettings()
+    light: LightSettings = LightSettings()
     devices: tuple[DeviceSettings, ...] = ()
 
     @property

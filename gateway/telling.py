@@ -24,11 +24,11 @@ def judge_health(parts: Parts) -> Health:
     )
 
 
-async def watch_health(judge: Callable[[], Health], on_change: Callable[[], None]) -> NoReturn:
+async def watch_health(parts: Parts, on_change: Callable[[], None]) -> NoReturn:
     """Call `on_change` when the health is of another grade than a minute ago."""
-    grade = judge().grade
+    grade = judge_health(parts).grade
     while True:
         await asyncio.sleep(LOOK_S)
-        before, grade = grade, judge().grade
+        before, grade = grade, judge_health(parts).grade
         if grade != before:
             on_change()

@@ -27,6 +27,8 @@ from simulator.script import Captured, Event, Fault, Measure, Script
 from simulator.stage import DELIVERY_TIMEOUT_S, HUB, Say, Stage
 
 ARRIVAL_TIMEOUT_S = 40
+ANSWER_TIMEOUT_S = 6
+LOOKS = 3  # at the box, until it says what is so: each may cost its timeout
 
 
 class Demo:
@@ -38,6 +40,8 @@ class Demo:
         self.say = say
         self.kills: list[str] = []
         self.is_broker_up = True
+        self.looks = LOOKS
+        self.answer = ""
 
     async def play(self) -> report.Outcome:
         """Play the script to its end and compare. Raises RuntimeError where a part fell over."""
@@ -136,9 +140,23 @@ class Demo:
         if measured:
             names = ", ".join(self._name(event) for event in measured)
             self._tell(when, names if self.is_broker_up else f"{names}, no network")
+            self.stage.box.skip()
             for event in measured:
                 await self._measure(event)
             await self.stage.delivered()
+            await self._watch_box()
+
+    async def _watch_box(self) -> None:
+        """What the box says to a measuring, at first and after the network has changed."""
+        if not self.looks:
+            return
+        self.looks -= 1
+        answer = await self.stage.box.answer(ANSWER_TIMEOUT_S)
+        if answer and answer != self.answer:
+            self.say(f"  the box: {answer}")
+            self.answer = answer
+        if self.is_broker_up == answer.startswith("at-the-office"):
+            self.looks = 0
 
     async def _measure(self, event: Event) -> None:
         assert isinstance(event.what, Measure)
@@ -166,10 +184,10 @@ class Demo:
         stage, device = self.stage, self.script.device(fault.device).name
         match fault.do:
             case "broker-stops":
-                self.is_broker_up = False
+                self.is_broker_up, self.looks = False, LOOKS
                 await stage.broker.stop()
             case "broker-returns":
-                self.is_broker_up = True
+                self.is_broker_up, self.looks = True, LOOKS
                 await stage.broker.start()
             case "kill-broker":
                 await self._kill(stage.broker)

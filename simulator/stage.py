@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from simulator import history, journals, practice
+from simulator.box import Box
 from simulator.clock import ScriptClock
 from simulator.kinds import KINDS, Wanted, bonds, identity
 from simulator.processes import Home, Program, program, run
@@ -50,6 +51,9 @@ watch = false
 [clock]
 source = "script"
 options = {{ file = "{folder}/clock" }}
+[light]
+panel = "terminal"
+file = "{folder}/light"
 """
 DEVICE_TOML = """\
 [[devices]]
@@ -87,6 +91,7 @@ class Stage:
         self.clock.jump_to(_nanoseconds(script.instant(1, "07:00")))
         self.log = folder / "devices.jsonl"
         self.journal = folder / "journal.jsonl"
+        self.box = Box(folder / "light")
         wanted = [
             Wanted(device.name, device.kind, serial=device.serial, ppm=device.drift_ppm).text()
             for device in script.devices

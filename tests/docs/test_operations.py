@@ -5,6 +5,7 @@ from pathlib import Path
 
 from gateway.doctor.checks import CHECKS, ROUND_TRIP
 from gateway.sessions import FAILURES
+from gateway.signals.lights import Light
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "operations.md").read_text()
@@ -57,3 +58,7 @@ def test_every_event_of_the_log_is_explained_once_and_no_other():
 
 def test_every_line_of_the_doctor_is_explained_once_and_in_its_order():
     assert rows("line") == [check.name for check in (*CHECKS, ROUND_TRIP)]
+
+
+def test_every_light_is_explained_in_the_order_in_which_they_are_shown():
+    assert rows("light") == [light.value for light in Light]

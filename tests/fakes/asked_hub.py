@@ -27,7 +27,7 @@ class AskedHub:
         self.counts = counts
         self.sent_again: list[bool] = []
         self.standing = Standing(30, lambda: None)
-        self.setup = SetupWindow(lambda: self.clock.boottime_s)
+        self.setup = SetupWindow(lambda: self.clock.boottime_ns() / 1e9)
         device = Device("cuff", "F0:00:00:12:34:56", b"i" * 16, BloodPressure(), is_bonded=True)
         recorder = storage.start_recorder()
         self.sessions = Sessions(device, recorder, storage.steps.note)

@@ -93,7 +93,7 @@ def test_every_fault_is_named_by_its_path():
         address = "F0-12"
         bond = "yes"
     """
-    tables = "hub, broker, outbox, radio, clock, network, control, devices"
+    tables = "hub, broker, outbox, radio, clock, network, control, light, devices"
     assert faults_of(text) == [
         f"color: found 'blue', wanted one of {tables}",
         "hub.id: found 'Hub 1', wanted 1 to 32 of a-z, 0-9 and -, as enrolled at the office",

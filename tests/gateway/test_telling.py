@@ -9,6 +9,7 @@ from tests.fakes.told_part import ToldPart
 from tests.faults.loop import VirtualLoop
 from uplink.status import Health
 
+SILENT = Problem("the radio is silent", "Nothing to do.")
 STUCK = Problem("the radio is stuck", "Swap the gateway.", needs_help=True)
 
 
@@ -23,29 +24,31 @@ async def test_the_office_hears_of_clock_signal_and_of_what_the_hub_cannot_heal(
     assert judge_health(hub.parts) == Health(clock_quality=3)
     radio, network = ToldPart("radio"), ToldPart("network", {"signal": "good"})
     hub.reporters += [radio, network]
-    radio.amiss = [Problem("the radio is silent", "Nothing to do.")]
+    radio.amiss = [SILENT]
     assert judge_health(hub.parts) == Health(clock_quality=3, signal="good")
     radio.amiss = [STUCK]
     hub.clock.level = 0
     assert judge_health(hub.parts) == Health(0, "good", needs_help=True)
 
 
-def test_a_change_of_grade_is_told_within_a_minute_and_nothing_else_is():
+def test_a_change_of_grade_is_told_within_a_minute_and_nothing_else_is(tmp_path):
     told = []
 
     async def live():
+        hub = await AskedHub.open(tmp_path)
+        network, radio = ToldPart("network", {"signal": "good"}), ToldPart("radio")
+        hub.reporters += [network, radio]
         now = asyncio.get_running_loop().time
-        health = Health(5, "good")
-        watching = asyncio.create_task(watch_health(lambda: health, lambda: told.append(now())))
-        for minutes, becomes in (
-            (10, Health(9, "weak")),
-            (20, Health(9, "weak", needs_help=True)),
-            (30, Health(0, "", needs_help=True)),
-        ):
-            await asyncio.sleep(minutes * 60 + 1 - now())
-            health = becomes
+        watching = asyncio.create_task(watch_health(hub.parts, lambda: told.append(now())))
+        await asyncio.sleep(10 * 60 + 1)
+        network.told, radio.amiss, hub.clock.level = {"signal": "weak"}, [SILENT], 9
+        await asyncio.sleep(10 * 60)
+        radio.amiss = [STUCK]
+        await asyncio.sleep(10 * 60)
+        hub.clock.level = 0
         await asyncio.sleep(3600)
         watching.cancel()
+        await hub.storage.outbox.close()
 
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         runner.run(live())
