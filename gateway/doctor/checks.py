@@ -25,7 +25,7 @@ from gateway.doctor.way import (
 )
 
 CHECKS = (
-    Check("settings", look_at_settings),
+    Check("settings", look_at_settings, 9.0),
     Check("settings-in-use", look_at_settings_in_use),
     Check("version", look_at_version),
     Check("hub", look_at_hub),
