@@ -14,6 +14,7 @@ import msgspec
 
 from gateway.errors import ConfigError, ConfigErrors
 from gateway.settings import ControlSettings, DeviceSettings, Settings
+from gateway.settings_upgrade import upgrade_tables
 
 DEFAULT_PATH = Path("/etc/vitalpost/gateway.toml")
 LONGEST_SOCKET_PATH = 107  # unix(7): sun_path holds 108 bytes with the last one zero
@@ -66,6 +67,7 @@ def parse_settings(text: bytes) -> Settings:
         tables = tomllib.loads(text.decode())
     except (ValueError, RecursionError) as error:
         raise ConfigErrors([ConfigError("settings", str(error), "TOML in UTF-8")]) from error
+    tables = upgrade_tables(tables)
     if faults := list(_find_faults(tables)):
         raise ConfigErrors(faults)
     settings = msgspec.convert(tables, Settings)

@@ -25,7 +25,7 @@ from uplink.renewal import NoRenewal, Renewal
 from uplink.route import Route
 from uplink.standing import Standing
 from uplink.status import GONE, Health, describe
-from uplink.wire import Run, encode_message
+from uplink.wire import Receipt, Run, encode_message
 from uplink.witness import Witness
 
 INBOX_MESSAGES = 256  # a receipt that is pushed out comes again: its rows are sent again
@@ -56,6 +56,7 @@ class Forwarder:
         connect: Connect = Connection.open,
         wait: Callable[[asyncio.Event, float], Awaitable[None]] = wait_for,
         renewal: Renewal | None = None,
+        on_receipt: Callable[[Receipt], None] = lambda _: None,
         tell_health: Callable[[], Health] = Health,
     ) -> None:
         self._wake = asyncio.Event()
@@ -82,6 +83,7 @@ class Forwarder:
             journal=journal,
             pace=pace,
             now=now,
+            on_receipt=on_receipt,
         )
         self._inbox: deque[Message] = deque(maxlen=INBOX_MESSAGES)
         self._said: tuple[bool, ...] = ()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from uplink.epochs import key_crc
+from uplink.flash import Written
 from uplink.quarantine import DAMAGED
 from uplink.salvage import Loss
-from uplink.schema import is_consistent
+from uplink.schema import PAGE_BYTES, is_consistent
 from uplink.store import Store
 
 SLICE_ROWS = 1000  # verified at a time: between two slices readings are committed
@@ -36,6 +38,19 @@ class Stats:
     losses: Sequence[Loss]
     oldest_open: bytes = b""
     newest_open: bytes = b""
+
+
+class Usage(NamedTuple):
+    """How much room is taken, and how much the card has; `written`: None where nobody counts.
+
+    `has_room`: a reading would be kept now, for which released rows have made way if they must.
+    """
+
+    used_bytes: int
+    quota_bytes: int
+    card_bytes: int
+    has_room: bool
+    written: Written | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +108,15 @@ def count(store: Store) -> Stats:
         losses=(),
         oldest_open=by_age[0] if by_age else b"",
         newest_open=by_age[-1] if by_age else b"",
+    )
+
+
+def measure(store: Store) -> Usage:
+    """How much room there is."""
+    shelf = store.shelf
+    has_room = shelf.make_room(PAGE_BYTES)
+    return Usage(
+        shelf.used_bytes(), shelf.quota_bytes, shelf.card_bytes(), has_room, store.flash.look()
     )
 
 

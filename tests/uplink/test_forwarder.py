@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from tests.fakes.steps import Steps
 from uplink.forwarder import Forwarder, Pace
 from uplink.keys import X25519, OpeningKey, Signer
-from uplink.mqtt import Broker, Connection, tls_context
+from uplink.mqtt import Broker, Connection
 from uplink.outbox import Outbox
 from uplink.records import EpochStart
 from uplink.route import Route
@@ -23,6 +23,7 @@ from uplink.seal import (
 )
 from uplink.statements import Ending, KeyRecord
 from uplink.status import Health
+from uplink.tls import tls_context
 from uplink.wire import Receipt, Refusal, decode_message, encode_message
 from uplink.witness import Witness
 
