@@ -6,7 +6,7 @@ import asyncio
 import signal
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack, closing
+from contextlib import AsyncExitStack, aclosing, closing
 from importlib.metadata import version
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from gateway.links.radio import load_radio
 from gateway.liveness import Liveness
 from gateway.matching import refuse_ties
 from gateway.memory import Memory
+from gateway.network.watch import Network
 from gateway.notify import Notifier
 from gateway.recorder import Recorder
 from gateway.registry import load_drivers
@@ -72,9 +73,7 @@ async def run(  # noqa: PLR0915  a statement for each part that is built
     Raises SettingsError and OutboxNewer, which only a person mends, OutboxLocked, ControlInUse, and
     an ExceptionGroup of what broke on the way: nothing was acknowledged that is not on flash.
     """
-    stop = asyncio.Event()
-    for name in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    stop = _heed_signals()
     installed = load_credentials(settings.credentials)
     clock = keep_time(settings, machine or SystemClock(), lambda: renewal.credentials.told_ms)
     drivers = load_drivers()
@@ -153,6 +152,9 @@ async def run(  # noqa: PLR0915  a statement for each part that is built
             recorder=recorder,
             journal=journal,
         )
+        network = await stack.enter_async_context(
+            aclosing(Network(settings, clock, lambda: forwarder.standing.is_connected))
+        )
         desk = Desk(premises)
         stack.push_async_callback(desk.close)
         control_socket = stack.enter_context(closing(ControlSocket(settings.control)))
@@ -168,7 +170,7 @@ async def run(  # noqa: PLR0915  a statement for each part that is built
             setup=setup,
             counts=counts,
             send_again=forwarder.old_rows,
-            reporters=(*reporters, clock, storage),
+            reporters=(*reporters, clock, storage, network),
         )
         control = Control(control_socket.listener, Answers(parts, desk).answer, counts)
 
@@ -189,6 +191,7 @@ async def run(  # noqa: PLR0915  a statement for each part that is built
                 clock.run(),
                 notifier.watch(Liveness(outbox, fleet.central).is_proved),
                 watch_health(tell_health, forwarder.news),
+                network.run(),
                 announce(),
             )
             running = [tasks.create_task(each) for each in work]
@@ -203,6 +206,13 @@ def _describe_start(devices: int, reporters: Sequence[Reporter]) -> str:
     """For `systemctl status`."""
     amiss = (problem.what for each in reporters for problem in each.problems())
     return "; ".join((f"{devices} devices enrolled", *amiss))
+
+
+def _heed_signals() -> asyncio.Event:
+    stop = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    return stop
 
 
 async def _serve_port(clock: Clock, settings: Settings, sessions: Sessions) -> None:

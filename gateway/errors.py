@@ -15,6 +15,7 @@ GatewayError
 ├── NotAllowed            exit 3: this person may not use the control socket
 ├── RequestRefused        the running hub does not do what it was asked
 ├── AnswerRefused         the office's answer does not fit this hub
+├── NotAnswered           a service of this machine does not do what it was asked on D-Bus
 ├── DeviceUnknown         no device of that name is enrolled
 └── DeviceMismatch        a device is not the one that was enrolled
 """
@@ -24,6 +25,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from drivers.errors import Retry
+
+# Of the bus, NetworkManager and ModemManager: the last part of the error's name
+DENIALS = {"AccessDenied", "PermissionDenied", "Unauthorized"}
 
 
 class GatewayError(Exception):
@@ -192,6 +196,20 @@ class AnswerRefused(GatewayError):
     def __init__(self, reason: str) -> None:
         super().__init__(f"the answer is refused: {reason}")
         self.reason = reason
+
+
+class NotAnswered(GatewayError):
+    """On the system bus `service` has not done what it was asked, for `reason`."""
+
+    def __init__(self, service: str, reason: str) -> None:
+        super().__init__(f"{service}: {reason}")
+        self.service = service
+        self.reason = reason
+
+    @property
+    def is_denied(self) -> bool:
+        """Whether this hub's user lacks the right."""
+        return self.reason.rpartition(".")[2] in DENIALS
 
 
 class DeviceUnknown(GatewayError):

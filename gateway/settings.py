@@ -105,6 +105,20 @@ class ClockSettings(Struct, frozen=True, forbid_unknown_fields=True):
     options: Options = {}
 
 
+class NetworkSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """What the hub does about modem and networks, where ModemManager or NetworkManager runs."""
+
+    watch: Annotated[bool, Meta(description="true or false")] = True
+    recover: Annotated[bool, Meta(description="true or false")] = True
+    prefer: Annotated[
+        tuple[Literal["cellular", "ethernet", "wifi"], ...],
+        Meta(max_length=3, description='an order of "cellular", "ethernet" and "wifi"'),
+    ] = ()
+    budget_mb: Annotated[
+        int, Meta(ge=0, le=1_000_000, description="megabytes a month, 0 for no budget")
+    ] = 0
+
+
 class ControlSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """Where the hub is asked and told on its own machine: by its commands and its page."""
 
@@ -168,6 +182,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     outbox: OutboxSettings = OutboxSettings()
     radio: RadioSettings = RadioSettings()
     clock: ClockSettings = ClockSettings()
+    network: NetworkSettings = NetworkSettings()
     control: ControlSettings = ControlSettings()
     devices: tuple[DeviceSettings, ...] = ()
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.cli import EXIT_PROBLEM
+from gateway.cli.networked import describe as describe_network
 from gateway.cli.words import ago, span
 from gateway.client import ask
 from gateway.config import DEFAULT_PATH, load_control
@@ -51,6 +52,8 @@ def describe(status: dict[str, Any]) -> Iterator[str]:
         battery = "" if device["battery"] is None else f", battery {device['battery']} %"
         heard, reading = ago(device["heard_s"]), ago(device["reading_s"])
         yield f"device   {device['name']}: heard {heard}, last reading {reading}{battery}"
+    if "network" in status:
+        yield from describe_network(status["network"])
     counts = ", ".join(f"{count} {name}" for name, count in status["control"].items() if count)
     yield f"control  {counts}"
 

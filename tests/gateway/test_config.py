@@ -93,8 +93,9 @@ def test_every_fault_is_named_by_its_path():
         address = "F0-12"
         bond = "yes"
     """
+    tables = "hub, broker, outbox, radio, clock, network, control, devices"
     assert faults_of(text) == [
-        "color: found 'blue', wanted one of hub, broker, outbox, radio, clock, control, devices",
+        f"color: found 'blue', wanted one of {tables}",
         "hub.id: found 'Hub 1', wanted 1 to 32 of a-z, 0-9 and -, as enrolled at the office",
         'hub.site_zone: found nothing, wanted a zone of tzdata, such as "America/New_York"',
         "broker.keepalive: found 3, wanted one of host, port, prefix, keepalive_s",
