@@ -81,8 +81,16 @@ def find_faults(path: Path) -> list[ConfigError]:
         attempt(lambda: load_radio(settings.radio, SetupWindow()))
         attempt(lambda: find_group(settings.control.group))
         attempt(lambda: load_clock(settings.clock.source, settings.clock.options))
-        if settings.credentials.exists():
+        if _are_within_reach(settings.credentials):
             hub, installed = settings.hub, attempt(lambda: load_credentials(settings.credentials))
             if installed:
                 attempt(lambda: check_suite(installed, hub.id, Path(hub.state), hub.suite))
     return faults
+
+
+def _are_within_reach(credentials: Path) -> bool:
+    """Whether they are kept here: systemd 252 hands them to the daemon, not to its ExecReload=."""
+    try:
+        return credentials.exists()
+    except PermissionError:
+        return False

@@ -11,6 +11,7 @@ import sys
 import time
 import tomllib
 from contextlib import ExitStack, closing
+from functools import partial
 
 from simulator.demo import folder_on_disk
 from tests.install.machine import Failed, Machine
@@ -56,10 +57,13 @@ def install(made):
         hub = Machine(base, made / "hub", wheels, "hub", beside=office)
         stack.enter_context(closing(hub))
         machines = {"office": office, "hub": hub}
+        stack.push(partial(tell_journals, machines))
         for place, lines in find_blocks("README.md"):
             say(f"{place}: {lines.splitlines()[-1]}")
-            # The last line of all says how the hub stands: a moment after its start not well yet.
-            machines[place].run(lines, wanted=(0, 1) if lines.endswith(" status\n") else (0,))
+            begun, _, _ = lines.rpartition("vitalpost status\n")
+            machines[place].run(begun or lines)
+            if begun:  # a moment after its start it may not have reached the broker yet
+                machines[place].run("vitalpost status", wanted=(0, 1))
             carry(machines[place], machines)
         for trial in TRIALS:
             say(trial.__name__.replace("_", " "))
@@ -105,6 +109,13 @@ def carry(machine, machines):
         text = machine.run(f"cat {path} 2>/dev/null || true")
         if text:
             other.run(f"cat > {path} <<'END'\n{text}END")
+
+
+def tell_journals(machines, _kind, failure, _trace):
+    """What the machines themselves say where something failed."""
+    if failure:
+        for machine in machines.values():
+            say(machine.run("journalctl --no-pager --lines 40"))
 
 
 def say(what):

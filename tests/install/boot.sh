@@ -24,4 +24,4 @@ mkdir -p wheels
 mount --bind "$wheels" wheels
 pivot_root . mnt
 exec chroot . /usr/bin/env -i container=vitalpost PATH=/usr/sbin:/usr/bin:/sbin:/bin \
-  /bin/sh -c 'umount -l /mnt; exec /lib/systemd/systemd --log-target=null --show-status=0' </dev/null
+  /bin/sh -c 'umount -l /mnt; mount --make-rshared /; exec /lib/systemd/systemd --log-target=journal --show-status=0' </dev/null
