@@ -148,6 +148,7 @@ async def run(
             setup=setup,
             counts=counts,
             send_again=forwarder.old_rows,
+            reporters=(fleet.central.ladder,),
         )
         control = Control(control_socket.listener, Answers(parts, desk).answer, counts)
 
