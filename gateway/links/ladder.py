@@ -44,9 +44,7 @@ LONGEST_REST_S = DAY_S
 HEARD_HINT = "Use any of the devices beside the hub: one that is heard proves the radio."
 SWITCH_HINT = "Nothing to do yet: the hub ends it. If it stays so, switch the device off and on."
 UNPLUG_HINT = "Nothing to do yet: the hub mends it. If it stays so, unplug it and plug it in again."
-FAILED_HINT = (
-    "Where it is `service`: copy systemd/49-vitalpost-bluetooth.rules, as the README says."
-)
+FAILED_HINT = "Where it is `service`: install systemd/49-vitalpost-bluetooth.rules for polkit."
 AWAY_HINT = "Check that the adapter is plugged in and switched on, and bluetoothd."
 
 log = structlog.get_logger()

@@ -20,7 +20,7 @@ SCANNER_S = 20.0
 RUNG_S = 60.0  # bluetoothd may take its time to end and to begin
 BUSY_LIMIT = 3  # attempts in a row that found the adapter busy
 FIRST_DELAY_S = 1.0
-LONGEST_DELAY_S = 60.0
+LONGEST_DELAY_S = 30.0
 
 
 class Crew(Protocol):

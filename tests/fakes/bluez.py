@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from bleak.uuids import normalize_uuid_str
-from dbus_fast import Message, MessageType
+from dbus_fast import Message, MessageType, Variant
 from dbus_fast.aio import MessageBus
 
 from tests.fakes.bluez_device import Characteristic, FakeDevice
@@ -137,6 +137,10 @@ class FakeBluez:
             self._objects.remove(where)
         self.change(path, ServicesResolved=False, Connected=False)
 
+    def leave_linked(self, path: str) -> None:
+        """A link that should have ended has not; nothing is told of what does not change."""
+        self._objects.all[path][DEVICE]["Connected"] = Variant("b", True)
+
     def notify(self, path: str, uuid: str, *values: bytes) -> None:
         """The device sends, and bluetoothd hands it on to whoever listens."""
         [where] = [at for at, each in self._tables.items() if each.uuid == uuid and path in at]
@@ -221,7 +225,7 @@ class FakeBluez:
 
     async def _do_Connect(self, path, _call):  # noqa: N802
         self._check_power(path[: path.index("/dev_")])
-        if path in self.pending:
+        if self.pending:
             raise BluezError("InProgress")
         device = self.devices[path]
         self.change(path, Connected=True)
