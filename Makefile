@@ -3,7 +3,8 @@
 # make test-interop    the foreign consumers in docs/consumers against hub, broker and vectors
 # make bench   every budget of the design against its peers (under 20 minutes); docs/performance.md
 # make test-faults   faults injected and counted, under 15 minutes; QUICK=1 for the five-minute form
-# make check   style, types, import rules, settings schema
+# make test-install    office and hub installed in clean roots of Debian 12 by the README's own lines; as root
+# make check   style, types, import rules, settings schema, systemd's verdict on the units
 # make lock    renew requirements/*.txt from pyproject.toml
 SHELL := /bin/bash
 PYTHON ?= python3
@@ -11,7 +12,7 @@ BIN := .venv/bin
 export PATH := $(PATH):/usr/sbin:/sbin
 export PYTHONDONTWRITEBYTECODE = 1
 
-.PHONY: env demo test test-interop test-faults bench check format lock broker
+.PHONY: env demo test test-interop test-faults test-install bench check format lock broker analyze faketime
 
 env: .venv/stamp
 
@@ -35,10 +36,21 @@ broker:
 		$$sudo systemctl disable --now mosquitto >/dev/null 2>&1 || true; \
 	fi
 
+# libfaketime, by which a hub's clock shows what it likes, from Debian's packages: no wheel holds it.
+faketime:
+	@if ! ls /usr/lib/*/faketime/libfaketimeMT.so.1 >/dev/null 2>&1; then \
+		if [ "$$(id -u)" = 0 ]; then sudo=; elif command -v sudo >/dev/null; then sudo=sudo; else \
+			echo "libfaketime is missing and this user may not install it: as root, run 'apt-get install faketime'." >&2; exit 1; fi; \
+		echo "Installing libfaketime from Debian's packages"; \
+		$$sudo apt-get update -qq && \
+		$$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends faketime >/dev/null || \
+		{ echo "libfaketime could not be installed: run 'apt-get install faketime' and read what it says." >&2; exit 1; }; \
+	fi
+
 demo: env broker
 	@$(BIN)/vitalpost demo
 
-test: env broker
+test: env broker faketime
 	@$(BIN)/pytest -q -n 3 --dist worksteal
 
 # Node and npm from Debian's packages; what npm installs is locked by hashes beside the consumer.
@@ -75,12 +87,35 @@ test-faults: env broker
 	fi
 	@$(BIN)/python -m tests.faults $(if $(QUICK),--quick) $(if $(SEED),--seed $(SEED))
 
-check: env
+# mmdebstrap, which makes a clean root; systemd runs in it as on a machine of its own.
+test-install: env analyze
+	@if [ "$$(id -u)" != 0 ]; then echo "A machine of its own is made by root only: run 'sudo make test-install'." >&2; exit 1; fi
+	@if ! command -v mmdebstrap >/dev/null; then \
+		echo "Installing mmdebstrap from Debian's packages"; \
+		apt-get update -qq && \
+		env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends mmdebstrap >/dev/null || \
+		{ echo "mmdebstrap could not be installed: run 'apt-get install mmdebstrap' and read what it says." >&2; exit 1; }; \
+	fi
+	@$(BIN)/python -m tests.install $(if $(MIRROR),--mirror $(MIRROR))
+
+check: env analyze
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/pytest -q tests/gateway/test_idle_imports.py tests/gateway/test_config.py
+	$(BIN)/pytest -q tests/gateway/test_idle_imports.py tests/gateway/test_config.py \
+		tests/systemd/test_units.py
+
+# systemd-analyze, by which the units are judged, is of Debian's package systemd.
+analyze:
+	@if ! command -v systemd-analyze >/dev/null; then \
+		if [ "$$(id -u)" = 0 ]; then sudo=; elif command -v sudo >/dev/null; then sudo=sudo; else \
+			echo "systemd-analyze is missing and this user may not install it: as root, run 'apt-get install systemd'." >&2; exit 1; fi; \
+		echo "Installing systemd from Debian's packages"; \
+		$$sudo apt-get update -qq && \
+		$$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends systemd >/dev/null || \
+		{ echo "systemd could not be installed: run 'apt-get install systemd' and read what it says." >&2; exit 1; }; \
+	fi
 
 format: env
 	$(BIN)/ruff format .

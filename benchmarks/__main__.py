@@ -26,6 +26,7 @@ ROWS = (
     "flash",
     "capacity",
     "idle",
+    "memory",
     "silence",
     "sandbox",
     "losses",

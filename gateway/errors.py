@@ -8,7 +8,8 @@ GatewayError
 │   ├── DuplicateDriver   two distributions offer one driver
 │   ├── DriverTie         two drivers are for one device
 │   ├── DeviceTaken       a name, an address, a port or an identity is another device's
-│   └── EnrolmentsDamaged the file of the enrolled devices cannot be read
+│   ├── EnrolmentsDamaged the file of the enrolled devices cannot be read
+│   └── FormatNewer       a later version wrote a file of the hub's
 ├── ControlInUse          another process listens on the control socket
 ├── HubNotRunning         no hub answers on the control socket
 ├── NotAllowed            exit 3: this person may not use the control socket
@@ -116,6 +117,18 @@ class EnrolmentsDamaged(SettingsError):
             f"Copy {path}.before, as it was before the last change, to {path}; where that cannot be"
             " read either, move both away and add the devices again."
         )
+
+
+class FormatNewer(SettingsError):
+    """The file at `path` is of a later format (`found`) than this version knows (`known`)."""
+
+    hint = "Install the later version again; this one leaves the file as it is."
+
+    def __init__(self, path: str, found: int, known: int) -> None:
+        super().__init__(f"{path}: found format {found}, this version knows up to {known}")
+        self.path = path
+        self.found = found
+        self.known = known
 
 
 class ControlInUse(GatewayError):

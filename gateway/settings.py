@@ -9,6 +9,8 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Meta, Struct
 
+from gateway.settings_upgrade import FORMAT
+
 DEFAULT_CREDENTIALS = "/etc/vitalpost/credentials"
 
 Text = Annotated[str, Meta(min_length=1, max_length=64, description="a text in quotes")]
@@ -36,6 +38,9 @@ class HubSettings(Struct, frozen=True, forbid_unknown_fields=True):
             description='a zone of tzdata, such as "America/New_York"',
         ),
     ]
+    format: Annotated[
+        int, Meta(ge=1, description=f"{FORMAT}, the format of these settings; left out: 1")
+    ] = FORMAT
     state: Folder = "/var/lib/vitalpost"
     credentials: Annotated[
         str,

@@ -1,7 +1,12 @@
 import pytest
+from hypothesis import settings
 
 from tests.fakes.broker import MosquittoBroker
 from tests.fakes.pki import Authority
+
+# What `make test` has time for; `pytest --hypothesis-profile=default` looks further, and slower.
+settings.register_profile("short", max_examples=40)
+settings.load_profile("short")
 
 
 @pytest.fixture(scope="session")

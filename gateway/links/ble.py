@@ -45,6 +45,11 @@ class Central:
         self._sightings = Sightings(station.radio, station.clock)
         self._slots = asyncio.Semaphore(SLOTS)
 
+    @property
+    def turned_at(self) -> float:
+        """When the scan's loop last turned, by the event loop's clock: the watchdog's proof."""
+        return self._lookout.turned_at
+
     async def run(self) -> None:
         """Serve devices until cancelled. Raises only what broke the outbox."""
         try:

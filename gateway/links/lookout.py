@@ -40,7 +40,10 @@ class Crew(Protocol):
 
 
 class Lookout:
-    """Runs the scanner; `settled` once a scan was tried."""
+    """Runs the scanner; `settled` once a scan was tried.
+
+    `turned_at` is when its loop last turned, by the event loop's clock.
+    """
 
     def __init__(
         self,
@@ -50,6 +53,7 @@ class Lookout:
         on_sight: Callable[[BLEDevice, AdvertisementData], None],
     ) -> None:
         self.settled = asyncio.Event()
+        self.turned_at = 0.0
         self._radio = radio
         self._ladder = ladder
         self._crew = crew
@@ -63,6 +67,7 @@ class Lookout:
         now = asyncio.get_running_loop().time
         climbed_at = 0.0
         while True:
+            self.turned_at = now()
             try:
                 while True:
                     await self._keep_scanning()
@@ -94,8 +99,9 @@ class Lookout:
 
     async def _keep_scanning(self) -> None:
         """Return when bluetoothd or the adapter has begun anew. Raises what the stack raises."""
-        await self._radio.start(self._crew.bonded())
-        await self._radio.let_go(self._crew.idle())
+        async with asyncio.timeout(RUNG_S):  # bleak waits for ever for a bluetoothd that hangs
+            await self._radio.start(self._crew.bonded())
+            await self._radio.let_go(self._crew.idle())
         rung = Rung.SCAN
         while rung not in BREAKING:
             async with self._scanner():
@@ -124,6 +130,7 @@ class Lookout:
         began_at = now()
         look_at = began_at + SILENCE_S
         while True:
+            self.turned_at = now()
             silent_at = max(began_at, self._ladder.heard_at) + SILENCE_S
             await self._wait(min(silent_at, look_at) - now())
             if self._stuck.is_set():

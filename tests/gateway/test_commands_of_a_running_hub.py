@@ -77,6 +77,7 @@ def test_status_says_how_the_hub_stands_and_ends_with_1_where_something_is_amiss
     assert [line.split()[0] for line in rest] == [
         "uplink",
         "outbox",
+        "storage",
         "clock",
         "set-up",
         "device",
