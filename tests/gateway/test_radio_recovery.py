@@ -103,7 +103,7 @@ def test_what_no_rung_mends_is_said_once_and_ever_less_is_tried(play):
 def test_a_hub_alone_where_nothing_speaks_does_not_call_for_help(play):
     async def scenario(home):
         await asyncio.sleep(8 * HOUR)
-        assert home.used["service"] == 5
+        assert home.used["service"] == 6
         assert not home.needs_help
         assert await home.hears_the_cuff()
         assert not list(home.ladder.problems())
