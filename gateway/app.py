@@ -181,7 +181,7 @@ async def run(  # noqa: PLR0915  a statement for each part that is built
             setup=setup,
             counts=counts,
             send_again=forwarder.old_rows,
-            reporters=(*reporters, clock, storage, network, *lamps),
+            reporters=(*reporters, fleet.central.ladder, clock, storage, network, *lamps),
         )
         control = Control(
             control_socket.listener,

@@ -87,8 +87,12 @@ class RadioSettings(Struct, frozen=True, forbid_unknown_fields=True):
         Meta(min_length=1, description='"bluez" or the name of an installed vitalpost.radios'),
     ] = "bluez"
     adapter: Annotated[
-        str, Meta(pattern="^hci[0-9]+$", description='a Bluetooth adapter, such as "hci0"')
-    ] = "hci0"
+        str,
+        Meta(
+            pattern="^(any|hci[0-9]+|([0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2})$",
+            description='"any", an adapter such as "hci0", or its address',
+        ),
+    ] = "any"
     quiet_s: Annotated[
         int, Meta(ge=1, le=3600, description="seconds, 1 to 3600, until a silent device is let go")
     ] = 60

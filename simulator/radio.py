@@ -7,7 +7,7 @@ connecting, services are gone with the link, and 0x1800 is kept from the applica
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import AbstractContextManager
 from types import MappingProxyType
 from typing import Any, ClassVar
@@ -46,7 +46,7 @@ class VirtualRadio:
         self.scanner_backend: type[BaseBleakScanner] = VirtualScanner
         self.client_backend: type[BaseBleakClient] = VirtualClient
 
-    async def start(self) -> None:
+    async def start(self, _bonded: Collection[str] = ()) -> None:
         """Attach and power on. Raises BleakBluetoothNotAvailableError where no home listens."""
         await self._adapter.start()
 
@@ -76,6 +76,10 @@ class VirtualRadio:
     async def let_go(self, _addresses: Iterable[str]) -> None:
         """Nothing: links break with the process that had them."""
 
+    async def is_hiding(self, _addresses: Iterable[str]) -> bool:
+        """Never: there is no link but ours."""
+        return False
+
     async def forget(self, address: str) -> None:
         """Remove the key of this device."""
         if await self._adapter.is_bonded(address):
@@ -85,6 +89,9 @@ class VirtualRadio:
         """Let go of the air and attach again; links break."""
         await self._adapter.stop()
         await self._adapter.start()
+
+    async def restart_service(self) -> None:
+        """Nothing serves it but the home."""
 
 
 class Scanner(BaseBleakScanner):

@@ -7,56 +7,54 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 
-import structlog
-from bleak import BleakScanner
 from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData
-from bleak.exc import BleakError
 
 from drivers.errors import LinkError, RadioBusy
 from gateway.clock import read_moment
 from gateway.links import Link
 from gateway.links.faults import STACK_ERRORS
 from gateway.links.gatt import BleLink, Station
+from gateway.links.ladder import Ladder
+from gateway.links.lookout import Lookout
 from gateway.links.radio import BONDED
 from gateway.links.sightings import Sighting, Sightings
 from gateway.sessions import Sessions
 
 SLOTS = 3  # connections at a time, which every adapter bears
-BUSY_LIMIT = 3  # attempts in a row that found the adapter busy
-SCANNER_S = 20.0
-SILENCE_S = (
-    90.0  # after so long without any advertisement scanning begins anew: BlueZ may have gone
-)
-FIRST_DELAY_S = 1.0
-LONGEST_DELAY_S = 60.0
-
-log = structlog.get_logger()
 
 
 class Central:
     """Scans for as long as it runs and connects on sight; `settled` once a scan was tried.
 
-    `turned_at` is when its loop last turned, by the event loop's clock: the watchdog's proof of it.
+    What it does about a radio that is stuck, `ladder` says, and reports.
     """
 
     def __init__(self, station: Station, sessions: Iterable[Sessions]) -> None:
-        self.settled = asyncio.Event()
-        self.turned_at = 0.0
+        self.ladder = Ladder(
+            lambda: asyncio.get_running_loop().time(),
+            serves=lambda: bool(self._sessions),
+            awaits=lambda: station.setup.is_open,
+        )
+        self._lookout = Lookout(station.radio, self.ladder, self, self._on_sight)
+        self.settled = self._lookout.settled
         self._station = station
         self._sessions = {each.device.address: each for each in sessions}
         self._held: dict[Sessions, asyncio.Task[None]] = {}
         self._links: dict[Sessions, BleLink] = {}
-        self._busy = 0
         self._sightings = Sightings(station.radio, station.clock)
         self._slots = asyncio.Semaphore(SLOTS)
-        self._heard_at = 0.0
+
+    @property
+    def turned_at(self) -> float:
+        """When the scan's loop last turned, by the event loop's clock: the watchdog's proof."""
+        return self._lookout.turned_at
 
     async def run(self) -> None:
         """Serve devices until cancelled. Raises only what broke the outbox."""
         try:
             async with asyncio.TaskGroup() as self._tasks:
-                await self._scan()
+                await self._lookout.run()
         finally:
             with suppress(*STACK_ERRORS):
                 await self._station.radio.stop()
@@ -94,70 +92,25 @@ class Central:
         except STACK_ERRORS as error:
             raise LinkError("the radio", "it could not forget the device's bond") from error
 
-    async def _scan(self) -> None:
-        is_told = False
-        delay_s = FIRST_DELAY_S
-        while True:
-            self._note_turn()
-            try:
-                await self._station.radio.start()
-                await self._let_go()
-                while True:
-                    async with self._scanner():
-                        if is_told:
-                            log.info("radio-back")
-                        is_told, delay_s = False, FIRST_DELAY_S
-                        self.settled.set()
-                        await self._listen()
-            except STACK_ERRORS as error:
-                if not is_told:
-                    hint = "Check that the adapter is plugged in and switched on, and bluetoothd."
-                    log.warning("radio-away", error=type(error).__name__, hint=hint)
-                is_told = True
-                self.settled.set()
-                with suppress(*STACK_ERRORS):
-                    await self._station.radio.stop()
-            await asyncio.sleep(delay_s)
-            delay_s = min(2 * delay_s, LONGEST_DELAY_S)
+    def idle(self) -> set[str]:
+        """Addresses of the devices with which no session is held."""
+        return self._sessions.keys() - {held.device.address for held in self._held}
 
-    @asynccontextmanager
-    async def _scanner(self) -> AsyncIterator[None]:
-        radio = self._station.radio
-        scanner = BleakScanner(self._on_sight, backend=radio.scanner_backend, **radio.scanner_args)
-        async with asyncio.timeout(SCANNER_S):
-            await scanner.start()
-        try:
-            yield
-        finally:
-            with suppress(*STACK_ERRORS):
-                async with asyncio.timeout(SCANNER_S):
-                    await scanner.stop()
+    def bonded(self) -> set[str]:
+        """Addresses of the devices that have a bond."""
+        return {address for address, each in self._sessions.items() if each.device.has_bond}
 
-    async def _listen(self) -> None:
-        """Return after a silence. Raises BleakError when the radio has gone."""
-        loop = asyncio.get_running_loop()
-        self._heard_at = loop.time()
-        left_s = SILENCE_S
-        while left_s > 0:
-            self._note_turn()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(left_s):
-                    await self._watch()
-            left_s = self._heard_at + SILENCE_S - loop.time()
+    def is_linked(self) -> bool:
+        """Whether any link is up."""
+        return bool(self._links)
 
-    def _note_turn(self) -> None:
-        self.turned_at = asyncio.get_running_loop().time()
-
-    async def _watch(self) -> None:
-        try:
-            await self._station.radio.watch()
-        except BleakError:
-            for link in self._links.values():
-                link.end()  # bleak does not notice that bluetoothd is another one
-            raise
+    def end_links(self) -> None:
+        """They are gone, whether that was noticed or not."""
+        for link in self._links.values():
+            link.end()
 
     def _on_sight(self, found: BLEDevice, advertised: AdvertisementData) -> None:
-        self._heard_at = asyncio.get_running_loop().time()
+        self.ladder.heard()
         address = self._station.radio.address(found)
         self._sightings.note(address, found, advertised)
         sessions = self._sessions.get(address)
@@ -181,8 +134,9 @@ class Central:
     ) -> AsyncIterator[Link]:
         async with self._slots:
             try:
-                async with BleLink(self._station, sessions.device, found, name) as link:
-                    self._busy = 0
+                link_to = BleLink(self._station, sessions.device, found, name, self.ladder.heard)
+                async with link_to as link:
+                    self._lookout.connected()
                     if link.security == BONDED:
                         self._follow(sessions, self._station.radio.address(found))
                     self._links[sessions] = link
@@ -191,22 +145,9 @@ class Central:
                     finally:
                         del self._links[sessions]
             except RadioBusy:
-                await self._note_busy()
+                # Once the session has ended: what BlueZ still holds of it is then nobody's.
+                self._held[sessions].add_done_callback(lambda _: self._lookout.refused())
                 raise
-
-    async def _note_busy(self) -> None:
-        """Switch an adapter off and on that is stuck, where no other link would break."""
-        self._busy += 1
-        if self._busy >= BUSY_LIMIT and not self._links:
-            self._busy = 0
-            log.warning("radio-stuck", hint="Nothing to do: the hub switches Bluetooth off and on.")
-            with suppress(*STACK_ERRORS):
-                await self._station.radio.power_cycle()
-
-    async def _let_go(self) -> None:
-        """End what an earlier process has left of links to devices that have none of ours."""
-        free = self._sessions.keys() - {each.device.address for each in self._links}
-        await self._station.radio.let_go(free)
 
     def _follow(self, sessions: Sessions, address: str) -> None:
         """Know the device by the address that its bond has shown to be behind the rotating one."""

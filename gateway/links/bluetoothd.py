@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, cast
 
 from bleak.exc import (
     BleakBluetoothNotAvailableError,
@@ -17,11 +17,10 @@ from dbus_fast.aio import MessageBus
 from dbus_fast.constants import BusType, MessageType
 from dbus_fast.message import Message
 
+from gateway.links.adapters import ADAPTER, Objects
 from gateway.links.agent import AGENT, AGENT_PATH, CAPABILITY, Agent
 
 BLUEZ = "org.bluez"
-ADAPTER = "org.bluez.Adapter1"
-DEVICE = "org.bluez.Device1"
 AGENTS = "org.bluez.AgentManager1"
 PROPERTIES = "org.freedesktop.DBus.Properties"
 OBJECTS = "org.freedesktop.DBus.ObjectManager"
@@ -31,30 +30,41 @@ ANSWER_S = 10.0  # what takes longer, pairing and connecting, is bleak's
 RULES = (
     f"type='signal',sender='{BUS}',member='NameOwnerChanged',arg0='{BLUEZ}'",
     f"type='signal',sender='{BLUEZ}',interface='{PROPERTIES}',arg0='{ADAPTER}'",
+    f"type='signal',sender='{BLUEZ}',interface='{OBJECTS}',member='InterfacesRemoved'",
 )
 
 
 class Bluetoothd:
-    """Registers the agent, asks what bleak does not, and says when bluetoothd or power has gone."""
+    """Registers the agent, asks what bleak does not, and says when bluetoothd or power has gone.
 
-    def __init__(self, adapter: str, agent: Agent) -> None:
-        self.path = f"/org/bluez/{adapter}"
+    `path` is the adapter's, `owner` who serves it: after a restart it is another one.
+    """
+
+    def __init__(self, path: str, agent: Agent) -> None:
+        self.path = path
+        self.owner = ""
         self._agent = agent
         self._bus: MessageBus | None = None
-        self._owner = ""
+        self._ending: asyncio.Task[None] | None = None
         self._loss = asyncio.Event()
 
-    async def open(self) -> None:
-        """Connect and register the agent. Raises BleakError and what D-Bus raises."""
+    async def open(self) -> Objects:
+        """Connect and register the agent; all that bluetoothd has, by path, interface and name.
+
+        Raises BleakError and what D-Bus raises.
+        """
         if self._bus is None or not self._bus.connected:
-            self._bus, self._owner = await self._connect(), ""
+            self._bus, self.owner = await self._connect(), ""
+            self._ending = asyncio.create_task(self._note_end(self._bus))
         self._loss.clear()
-        [owner] = await self.ask("/", BUS, "GetNameOwner", "s", [BLUEZ], to=BUS)
-        if owner != self._owner:
-            self._owner = owner
+        objects = await self.objects()  # which also starts a bluetoothd that has died
+        owner = await self.find_owner()
+        if owner != self.owner:
+            self.owner = owner
             with_capability = [AGENT_PATH, CAPABILITY]
             await self.ask("/org/bluez", AGENTS, "RegisterAgent", "os", with_capability)
             await self.ask("/org/bluez", AGENTS, "RequestDefaultAgent", "o", [AGENT_PATH])
+        return objects
 
     async def close(self) -> None:
         """Unregister the agent and disconnect."""
@@ -62,10 +72,23 @@ class Bluetoothd:
             with suppress(BleakError, TimeoutError, EOFError, OSError):
                 await self.ask("/org/bluez", AGENTS, "UnregisterAgent", "o", [AGENT_PATH])
             self._bus.disconnect()
-        self._bus = None
+        self._bus, self.owner = None, ""
+
+    async def find_owner(self) -> str:
+        """Who serves org.bluez at this moment. Raises BleakError where nobody does."""
+        [owner] = await self.ask("/", BUS, "GetNameOwner", "s", [BLUEZ], to=BUS)
+        return str(owner)
+
+    async def objects(self) -> Objects:
+        """All that bluetoothd has at this moment."""
+        [objects] = await self.ask("/", OBJECTS, "GetManagedObjects")
+        return cast(Objects, objects)
 
     async def watch(self) -> None:
-        """Raise BleakBluetoothNotAvailableError when bluetoothd goes, or the adapter's power."""
+        """Raise BleakBluetoothNotAvailableError.
+
+        When the bus goes, bluetoothd, the adapter or its power.
+        """
         await self._loss.wait()
         raise _gone()
 
@@ -109,12 +132,21 @@ class Bluetoothd:
             raise
         return bus
 
+    async def _note_end(self, bus: MessageBus) -> None:
+        with suppress(EOFError, OSError, ValueError):
+            await bus.wait_for_disconnect()  # type: ignore[no-untyped-call]  # dbus-fast says none
+        if self._bus is bus:
+            self._loss.set()
+
     def _on_message(self, message: Message) -> Message | None:
         if message.message_type is MessageType.METHOD_CALL:
-            is_bluez = message.sender == self._owner and message.interface == AGENT
+            is_bluez = message.sender == self.owner and message.interface == AGENT
             return self._agent.answer(message) if is_bluez else None
         if message.member == "NameOwnerChanged" and message.sender == BUS:
             self._loss.set()
+        elif message.member == "InterfacesRemoved":
+            if message.body[0] == self.path:
+                self._loss.set()
         elif message.member == "PropertiesChanged" and message.path == self.path:
             powered = message.body[1].get("Powered")
             if powered and not powered.value:

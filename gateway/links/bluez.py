@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import AbstractContextManager, suppress
 from typing import Any
 
@@ -11,27 +12,45 @@ from bleak.backends.device import BLEDevice
 from bleak.exc import BleakDBusError, BleakError
 from dbus_fast.signature import Variant
 
+from gateway.links.adapters import ADAPTER, ANY, DEVICE, choose, list_adapters
 from gateway.links.agent import Agent
-from gateway.links.bluetoothd import ADAPTER, DEVICE, OBJECTS, PROPERTIES, Bluetoothd
+from gateway.links.bluetoothd import PROPERTIES, Bluetoothd
+from gateway.links.systemd1 import restart_unit
 from gateway.setup import SetupWindow
+
+UNIT = "bluetooth.service"
+LOOK_AGAIN_S = 0.5
 
 
 class BluezRadio:
-    """An adapter behind bluetoothd."""
+    """An adapter behind bluetoothd: of this name, of this address, or any (`adapters.py`)."""
 
     scanner_backend = None
     client_backend = None
 
-    def __init__(self, adapter: str, setup: SetupWindow) -> None:
-        self.scanner_args = self.client_args = {"bluez": {"adapter": adapter}}
+    def __init__(self, wanted: str, setup: SetupWindow) -> None:
+        self._wanted = wanted if wanted == ANY or wanted.startswith("hci") else wanted.upper()
+        self._address_before = ""
         self._agent = Agent(setup, self._address)
-        self._bluetoothd = Bluetoothd(adapter, self._agent)
+        self._bluetoothd = Bluetoothd("", self._agent)
         self._bleak: BlueZManager | None = None
 
-    async def start(self) -> None:
-        """Find bluetoothd and register the agent. Raises what bleak and D-Bus raise."""
+    @property
+    def scanner_args(self) -> dict[str, Any]:
+        """The adapter found by `start`."""
+        return {"bluez": {"adapter": self._bluetoothd.path.rpartition("/")[2]}}
+
+    client_args = scanner_args
+
+    async def start(self, bonded: Collection[str] = ()) -> None:
+        """Find bluetoothd and the adapter, register the agent.
+
+        Raises what bleak and D-Bus raise.
+        """
         self._bleak = await get_global_bluez_manager()
-        await self._bluetoothd.open()
+        adapters = list_adapters(await self._bluetoothd.open())
+        found = choose(self._wanted, adapters, bonded, self._address_before)
+        self._bluetoothd.path, self._address_before = found.path, found.address
 
     async def stop(self) -> None:
         """Unregister the agent; the adapter is bluetoothd's."""
@@ -73,6 +92,14 @@ class BluezRadio:
                 with suppress(BleakDBusError):  # org.bluez.Error.NotConnected, as it should be
                     await self._bluetoothd.ask(path, DEVICE, "Disconnect")
 
+    async def is_hiding(self, addresses: Iterable[str]) -> bool:
+        """Whether BlueZ holds a link to one of them."""
+        wanted = set(addresses)
+        return any(
+            device["Connected"].value and device["Address"].value.upper() in wanted
+            for _, device in await self._devices()
+        )
+
     async def forget(self, address: str) -> None:
         """Have BlueZ remove the device and with it its bond. Raises BleakError."""
         for path, device in await self._devices():
@@ -87,8 +114,24 @@ class BluezRadio:
             value = [ADAPTER, "Powered", Variant("b", is_on)]
             await self._bluetoothd.ask(self._bluetoothd.path, PROPERTIES, "Set", "ssv", value)
 
-    async def _devices(self) -> list[tuple[str, dict[str, Any]]]:
-        [objects] = await self._bluetoothd.ask("/", OBJECTS, "GetManagedObjects")
+    async def restart_service(self) -> None:
+        """Have systemd restart bluetoothd; return once another one has the adapter up."""
+        before = self._bluetoothd.owner
+        await restart_unit(UNIT)
+        while before and not await self._is_up_after(before):  # noqa: ASYNC110  bluetoothd has no event for it
+            await asyncio.sleep(LOOK_AGAIN_S)
+
+    async def _is_up_after(self, before: str) -> bool:
+        try:
+            if await self._bluetoothd.find_owner() == before:
+                return False
+            adapter = (await self._bluetoothd.objects())[self._bluetoothd.path][ADAPTER]
+            return bool(adapter["Powered"].value)
+        except (BleakError, LookupError):  # nobody has the name yet, or no such adapter
+            return False
+
+    async def _devices(self) -> list[tuple[str, Mapping[str, Any]]]:
+        objects = await self._bluetoothd.objects()
         prefix = self._bluetoothd.path + "/"
         return [
             (path, interfaces[DEVICE])

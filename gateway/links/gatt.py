@@ -51,9 +51,17 @@ class BleLink:
     A device that is set to be bonded makes its bond while the set-up window is open, else never.
     Entering raises LinkLost, LinkTimeout, RadioBusy, DeviceHeld where it takes no connection,
     PairingRefused where it may not pair or the link is not encrypted by the bond, and BondLost.
+    `on_life` is called with whatever comes of the device.
     """
 
-    def __init__(self, station: Station, device: Device, found: BLEDevice, name: str) -> None:
+    def __init__(
+        self,
+        station: Station,
+        device: Device,
+        found: BLEDevice,
+        name: str,
+        on_life: Callable[[], None] = lambda: None,
+    ) -> None:
         self.name = name
         self.security = OPEN
         self._station = station
@@ -67,6 +75,7 @@ class BleLink:
             backend=station.radio.client_backend,
             **station.radio.client_args,
         )
+        self._on_life = on_life
         self._lock = asyncio.Lock()
         self._is_closed = False
         self._arrivals = Arrivals()
@@ -226,6 +235,7 @@ class BleLink:
                         await self._look_again()
             except PairingRefused as error:
                 raise self._bonds.explain_refusal(error, self._refusals) from error
+            self._on_life()
             self._note(characteristic, Exchange(asked, read_moment(self._station.clock)))
             return answer
 
@@ -240,6 +250,7 @@ class BleLink:
         self._exchanges[characteristic] = exchange
 
     def _on_frame(self, source: str, _: BleakGATTCharacteristic, data: bytearray) -> None:
+        self._on_life()
         frame = Frame(source, bytes(data))
         self._arrivals.put(Arrival(frame, read_moment(self._station.clock)))
         if self._arrivals.is_overfull and not self._ending:

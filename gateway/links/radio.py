@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import AbstractContextManager
 from importlib.metadata import entry_points
 from typing import Any, NamedTuple, Protocol, cast
@@ -56,8 +56,11 @@ class Radio(Protocol):
     def client_args(self) -> Mapping[str, Any]:
         """What each client is given beside."""
 
-    async def start(self) -> None:
-        """Make the adapter usable, however often it was before."""
+    async def start(self, bonded: Collection[str] = ()) -> None:
+        """Make the adapter usable, however often it was before.
+
+        `bonded` are devices of which somebody has the key: an adapter that has none of it is none.
+        """
 
     async def stop(self) -> None:
         """Let go of it; links break. It may be started again."""
@@ -77,11 +80,17 @@ class Radio(Protocol):
     async def let_go(self, addresses: Iterable[str]) -> None:
         """End what an earlier process may have left of links to these devices. Bonds stay."""
 
+    async def is_hiding(self, addresses: Iterable[str]) -> bool:
+        """Whether one of them is connected: with no link of ours, none can be heard."""
+
     async def forget(self, address: str) -> None:
         """Remove the bond with this device, if there is one."""
 
     async def power_cycle(self) -> None:
         """Switch the adapter off and on; links break, bonds stay."""
+
+    async def restart_service(self) -> None:
+        """Have what serves the adapter started anew; links break, bonds stay."""
 
 
 def load_radio(settings: RadioSettings, setup: SetupWindow) -> Radio:

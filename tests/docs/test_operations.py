@@ -4,13 +4,17 @@ from importlib import import_module
 from pathlib import Path
 
 from gateway.doctor.checks import CHECKS, ROUND_TRIP
+from gateway.links.ladder import WORDS
 from gateway.sessions import FAILURES
 from gateway.signals.lights import Light
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "operations.md").read_text()
 LEVELS = {"debug", "info", "warning", "error", "critical", "exception"}
-COMPUTED = {"gateway/sessions.py": {name for _, name in FAILURES}}
+COMPUTED = {
+    "gateway/sessions.py": {name for _, name in FAILURES},
+    "gateway/links/ladder.py": {words.event for words in WORDS.values()},
+}
 
 
 def rows(head):

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from bleak.uuids import normalize_uuid_str
-from dbus_fast import Message, MessageType
+from dbus_fast import Message, MessageType, Variant
 from dbus_fast.aio import MessageBus
 
 from tests.fakes.bluez_device import Characteristic, FakeDevice
@@ -22,6 +22,7 @@ ADAPTER, DEVICE = "org.bluez.Adapter1", "org.bluez.Device1"
 SERVICE, CHARACTERISTIC = "org.bluez.GattService1", "org.bluez.GattCharacteristic1"
 AGENTS, AGENT = "org.bluez.AgentManager1", "org.bluez.Agent1"
 HCI = "/org/bluez/hci0"
+BUILT_IN, PLUGGED = "B8:27:EB:00:00:01", "00:1A:7D:DA:71:13"
 
 Step = Callable[[], Awaitable[object]]
 
@@ -39,6 +40,8 @@ class FakeBluez:
     """What it is asked it does as bluetoothd does, unless a `script` says otherwise.
 
     `calls` counts what was asked; `pending` are devices that a killed process was connecting.
+    `fault` is what must be done before it hears again: "scan", "power" or "service". Adapters are
+    plugged in and out; a bond is with the address of the one that was there when it was made.
     """
 
     def __init__(self, address: str) -> None:
@@ -46,7 +49,10 @@ class FakeBluez:
         self.agents: list[tuple[str, str, str]] = []
         self.devices: dict[str, FakeDevice] = {}
         self.pending: set[str] = set()
-        self.is_scanning = False
+        self.fault = ""
+        self.is_up = False
+        self.adapters = {HCI: BUILT_IN}
+        self._scanning = ""
         self._address = address
         self._called = asyncio.Event()
         self._scripts: defaultdict[str, deque[Step]] = defaultdict(deque)
@@ -59,18 +65,39 @@ class FakeBluez:
         self._objects = Objects(self._bus)
         await self._bus.request_name("org.bluez")
         self._objects.add("/org/bluez", {AGENTS: {}})
-        of_adapter = {"Powered": True, "Discovering": False, "Roles": ["central"]}
-        self._objects.add(HCI, {ADAPTER: of_adapter})
-        for path, device in self.devices.items():
-            if device.is_bonded:
-                self._add_device(path, device)
+        self.fault = self.fault.replace("service", "")
+        for path in self.adapters:
+            self._add_adapter(path)
+        self.is_up = True
+
+    @property
+    def is_scanning(self) -> bool:
+        """Whether any adapter scans."""
+        return bool(self._scanning)
+
+    @is_scanning.setter
+    def is_scanning(self, scans: bool) -> None:
+        self._scanning = next(iter(self.adapters)) if scans else ""
+
+    def unplug(self, path: str = HCI) -> None:
+        """The adapter goes, and with it all that bluetoothd has of it."""
+        del self.adapters[path]
+        self._scanning = self._scanning.replace(path, "")
+        for where in [each for each in self._objects.all if each.startswith(path)]:
+            self._tables.pop(where, None)
+            self._objects.remove(where)
+
+    def plug(self, path: str, address: str) -> None:
+        """An adapter comes, with the bonds that bluetoothd keeps for its address."""
+        self.adapters[path] = address
+        self._add_adapter(path)
 
     async def stop(self) -> None:
         """As where bluetoothd is killed: nobody is told but by the bus, of the lost name."""
         for task in self._tasks:
             task.cancel()
         self.agents.clear()
-        self.is_scanning = False
+        self.is_up = self.is_scanning = False
         self._bus.disconnect()
         with suppress(EOFError):  # the bus itself has gone before
             await self._bus.wait_for_disconnect()
@@ -90,9 +117,14 @@ class FakeBluez:
     def sight(self, device: FakeDevice, rssi: int = -60) -> str:
         """The device advertises, which is lost where nobody scans. Its object path."""
         path = next((path for path, each in self.devices.items() if each is device), "")
-        path = path or f"{HCI}/dev_{device.address.replace(':', '_')}"
+        if not self.adapters:
+            return ""
+        on = self._scanning or next(iter(self.adapters))
+        if not path.startswith(on):
+            self.devices.pop(path, None)
+            path = f"{on}/dev_{device.address.replace(':', '_')}"
         self.devices[path] = device
-        if self.is_scanning:
+        if self.is_scanning and not self.fault and not self.is_connected(path):
             if path not in self._objects:
                 self._add_device(path, device)
             self.change(path, RSSI=rssi)
@@ -105,6 +137,10 @@ class FakeBluez:
             self._objects.remove(where)
         self.change(path, ServicesResolved=False, Connected=False)
 
+    def leave_linked(self, path: str) -> None:
+        """A link that should have ended has not; nothing is told of what does not change."""
+        self._objects.all[path][DEVICE]["Connected"] = Variant("b", True)
+
     def notify(self, path: str, uuid: str, *values: bytes) -> None:
         """The device sends, and bluetoothd hands it on to whoever listens."""
         [where] = [at for at, each in self._tables.items() if each.uuid == uuid and path in at]
@@ -116,7 +152,10 @@ class FakeBluez:
             if not on and self.is_connected(path):
                 self.drop(path)
         self.is_scanning = self.is_scanning and on
-        self._objects.change(HCI, ADAPTER, {"Powered": on, "Discovering": False})
+        if on:
+            self.fault = self.fault.replace("power", "")
+        for path in self.adapters:
+            self._objects.change(path, ADAPTER, {"Powered": on, "Discovering": False})
 
     def is_connected(self, path: str) -> bool:
         return path in self._objects and bool(self._objects.get(path, DEVICE, "Connected"))
@@ -160,15 +199,16 @@ class FakeBluez:
     async def _do_SetDiscoveryFilter(self, _path, _call):  # noqa: N802
         pass
 
-    async def _do_StartDiscovery(self, _path, _call):  # noqa: N802
-        self._check_power()
+    async def _do_StartDiscovery(self, path, _call):  # noqa: N802
+        self._check_power(path)
         if self.is_scanning:
             raise BluezError("InProgress")
-        self.is_scanning = True
+        self._scanning = path
 
-    async def _do_StopDiscovery(self, _path, _call):  # noqa: N802
-        self._check_power()
+    async def _do_StopDiscovery(self, path, _call):  # noqa: N802
+        self._check_power(path)
         self.is_scanning = False
+        self.fault = self.fault.replace("scan", "")
 
     async def _do_RemoveDevice(self, _path, call):  # noqa: N802
         self.devices.pop(call.body[0]).is_bonded = False
@@ -184,8 +224,8 @@ class FakeBluez:
         self.agents = [each for each in self.agents if each[0] != call.sender]
 
     async def _do_Connect(self, path, _call):  # noqa: N802
-        self._check_power()
-        if path in self.pending:
+        self._check_power(path[: path.index("/dev_")])
+        if self.pending:
             raise BluezError("InProgress")
         device = self.devices[path]
         self.change(path, Connected=True)
@@ -237,6 +277,7 @@ class FakeBluez:
         elif not is_asked_for:
             await self._ask_agent("RequestAuthorization", path)
         device.is_bonded = device.has_key = True
+        device.bonded_with = self.adapters[path[: path.index("/dev_")]]
         known_as = device.identity or device.address
         self.change(path, Paired=True, Bonded=True, Address=known_as)
 
@@ -255,19 +296,31 @@ class FakeBluez:
         if path != "/" and path not in self._objects:
             raise BluezError("org.freedesktop.DBus.Error.UnknownObject")
 
-    def _check_power(self) -> None:
-        if not self._objects.get(HCI, ADAPTER, "Powered"):
+    def _check_power(self, adapter: str) -> None:
+        if not self._objects.get(adapter, ADAPTER, "Powered"):
             raise BluezError("NotReady", "Resource Not Ready")
 
+    def _add_adapter(self, path: str) -> None:
+        of_adapter = {"Address": self.adapters[path], "Powered": True, "Discovering": False}
+        self._objects.add(path, {ADAPTER: of_adapter | {"Roles": ["central"]}})
+        for was_at, device in list(self.devices.items()):
+            if device.is_bonded and device.bonded_with == self.adapters[path]:
+                del self.devices[was_at]
+                now_at = f"{path}/{was_at.rpartition('/')[2]}"
+                self.devices[now_at] = device
+                self._add_device(now_at, device)
+
     def _add_device(self, path: str, device: FakeDevice) -> None:
-        is_resolved = device.is_bonded and device.identity
+        adapter = path[: path.index("/dev_")]
+        is_bonded = device.is_bonded and device.bonded_with == self.adapters[adapter]
+        is_resolved = is_bonded and device.identity
         of_device = {
             "Address": device.identity if is_resolved else device.address,
             "Name": device.name,
             "Alias": device.name,
-            "Adapter": HCI,
-            "Paired": device.is_bonded,
-            "Bonded": device.is_bonded,
+            "Adapter": adapter,
+            "Paired": is_bonded,
+            "Bonded": is_bonded,
             "Connected": False,
             "ServicesResolved": False,
             "UUIDs": [normalize_uuid_str(uuid) for uuid in device.services],

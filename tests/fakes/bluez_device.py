@@ -20,6 +20,7 @@ class FakeDevice:
     """`identity` is the address behind a rotating one, `passkey` what its display shows.
 
     `asks` is what bluetoothd then asks its agent. Without `has_key` the device has lost its bond.
+    A bond is with one adapter, by its address.
     """
 
     address: str
@@ -29,6 +30,7 @@ class FakeDevice:
     passkey: int | None = None
     asks: str = "RequestPasskey"
     is_bonded: bool = False
+    bonded_with: str = "B8:27:EB:00:00:01"
     has_key: bool = True
     makers: dict[int, bytes] = field(default_factory=dict)
 

@@ -57,7 +57,7 @@ class BluezHome:
         self.daemon = DbusDaemon(folder)
         self.bluez = FakeBluez(self.daemon.address)
         self.setup = SetupWindow()
-        self.radio = BluezRadio("hci0", self.setup)
+        self.radio = BluezRadio("any", self.setup)
         self.cuff = self.make_cuff()
         self.stack = AsyncExitStack()
 

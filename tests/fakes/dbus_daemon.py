@@ -39,6 +39,11 @@ class DbusDaemon:
         assert self._process.stdout
         assert self._process.stdout.readline()
 
+    @property
+    def pid(self) -> int:
+        """0 while it does not run."""
+        return self._process.pid if self._process else 0
+
     def kill(self) -> None:
         if self._process:
             self._process.kill()

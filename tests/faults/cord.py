@@ -60,10 +60,19 @@ class CordRadio:
 
         self.scanner_backend, self.client_backend = CordScanner, CordClient
 
-    async def start(self) -> None:
+    async def start(self, bonded: Any = ()) -> None:
         pass
 
     async def stop(self) -> None:
+        pass
+
+    async def is_hiding(self, addresses: Any) -> bool:
+        return False
+
+    async def power_cycle(self) -> None:
+        pass
+
+    async def restart_service(self) -> None:
         pass
 
     async def watch(self) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 
-class _Jumping(selectors.DefaultSelector):
+class Jumping(selectors.DefaultSelector):
     """Waits for nothing: what is waited for passes at once."""
 
     now = 0.0
@@ -23,8 +23,8 @@ class _Jumping(selectors.DefaultSelector):
 class VirtualLoop(asyncio.SelectorEventLoop):
     """Its time begins at 0. What is sent to a thread is done on the spot, so nothing runs aside."""
 
-    def __init__(self) -> None:
-        self._jumping = _Jumping()
+    def __init__(self, jumping: Jumping | None = None) -> None:
+        self._jumping = jumping or Jumping()
         super().__init__(self._jumping)
         self._clock_resolution = 1e-6  # of a float that counts 90 days in seconds
 
