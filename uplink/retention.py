@@ -2,9 +2,9 @@
 
 They stay until a later receipt comes that was made `keep_days` after theirs, to the hour, by the
 backend's own time, and until the hub has run for as long itself: either's clock may jump, and time
-in which the hub is off counts for nothing. What is not written yet, of a group or less, waits again after a
-crash and is sent once more; of how long the hub has run a crash loses what came since the last
-group.
+in which the hub is off counts for nothing. What is not written yet, of a group or less, waits again
+after a crash and is sent once more; of how long the hub has run a crash loses what came since the
+last group.
 """
 
 from __future__ import annotations
