@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import shutil
 import sys
-import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from typing import Any, NamedTuple, TextIO
 
 from gateway.cli.lines import describe
@@ -29,7 +30,10 @@ class Line(NamedTuple):
 
 
 def watch(look: Look, out: TextIO, *, every_s: float | None = None, as_json: bool = False) -> int:
-    """Look again and again until Ctrl-C. Raises NotAllowed; a hub that is away may come back."""
+    """Look again and again until Ctrl-C. A hub that is away may come back.
+
+    Raises NotAllowed, and BrokenPipeError once nobody reads any more.
+    """
     is_terminal = out.isatty() and not as_json
     pause_s = every_s or (EVERY_S if is_terminal else EVERY_PLAIN_S)
     show = _find_form(out, is_terminal=is_terminal, as_json=as_json)
@@ -37,7 +41,7 @@ def watch(look: Look, out: TextIO, *, every_s: float | None = None, as_json: boo
         while True:
             show(look)
             out.flush()
-            time.sleep(pause_s)
+            _pause(out, pause_s)
     except KeyboardInterrupt:
         return 0
 
@@ -64,6 +68,15 @@ def draw(lines: Iterable[Line], size: os.terminal_size, *, has_colour: bool) -> 
         is_coloured = has_colour and colour
         drawn.append(f"{colour}{fitting}{PLAIN}" if is_coloured else fitting)
     return HOME + "".join(f"{line}{END_OF_LINE}\n" for line in drawn) + BELOW
+
+
+def _pause(out: TextIO, pause_s: float) -> None:
+    """Let time pass. Raises BrokenPipeError as soon as nobody reads any more."""
+    ended = select.poll()
+    with suppress(OSError):  # what is no file cannot be closed by a reader
+        ended.register(out.fileno(), 0)
+    if ended.poll(pause_s * 1000):
+        raise BrokenPipeError
 
 
 def _find_form(out: TextIO, *, is_terminal: bool, as_json: bool) -> Callable[[Look], None]:
