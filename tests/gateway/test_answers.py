@@ -93,7 +93,7 @@ async def test_a_device_that_is_silent_for_a_day_is_told_with_what_to_do(hub):
         {
             "what": "cuff: Nothing from the blood pressure monitor since yesterday.",
             "hint": "Bring it closer; it will send by itself.",
-                "needs_help": False,
+            "needs_help": False,
         }
     ]
 
