@@ -1,3 +1,5 @@
+# mypy: disable-error-code="no-untyped-call"
+# The office and the hub that seals by hand are those of the tests, which bear no types.
 """A patient of a real ledger: what one reading more costs after 1, 12 and 36 months.
 
 It is taken in, opened, dated and stored; then the verdict on its period and month is asked anew,
@@ -26,7 +28,7 @@ EVIDENCE_S = 10
 
 async def measure(folder: Path) -> list[Claim]:
     """Growth of one reading's cost with the months behind it; an evidence package of the last."""
-    folder.mkdir()
+    folder.mkdir()  # noqa: ASYNC240  nothing else runs
     office = Office(folder)
     office.now_ms = START
     office.assign()
@@ -102,12 +104,12 @@ def _cost_ms(office: Office, hub: SealingHub, months: int, number: int) -> float
 
 
 def _evidence_s(office: Office) -> float:
-    """Time by the clock of one package of the last whole period, which verifies itself."""
+    """CPU of one package of the last whole period, which is checked from its own bytes."""
     as_of = datetime.fromtimestamp(office.now_ms / 1000 + 60 * 86_400, UTC)
     months = MONTHS[-1]
     month = datetime.fromtimestamp(START / 1000 + (months - 1) * 30 * 86_400, UTC)
-    began = time.monotonic()
+    began = time.process_time()
     package = made.make(office, period=months, month=month.date().replace(day=1), as_of=as_of)
     if not package.data:
         raise RuntimeError("no package")
-    return time.monotonic() - began
+    return time.process_time() - began

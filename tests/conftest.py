@@ -1,7 +1,12 @@
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.fakes.broker import MosquittoBroker
 from tests.fakes.pki import Authority
+
+# Counts are asserted and never times: a busy machine is no fault of what is tested.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 
 @pytest.fixture(scope="session")
