@@ -3,6 +3,7 @@
 # make test-interop    the foreign consumers in docs/consumers against hub, broker and vectors
 # make bench   every budget of the design against its peers (under 20 minutes); docs/performance.md
 # make test-faults   faults injected and counted, under 15 minutes; QUICK=1 for the five-minute form
+# make test-mutants    every small change to the billing rules, each held against their tests; MODULES="supply …" for some
 # make check   style, types, import rules, settings schema
 # make lock    renew requirements/*.txt from pyproject.toml
 SHELL := /bin/bash
@@ -11,7 +12,7 @@ BIN := .venv/bin
 export PATH := $(PATH):/usr/sbin:/sbin
 export PYTHONDONTWRITEBYTECODE = 1
 
-.PHONY: env demo test test-interop test-faults bench check format lock broker
+.PHONY: env demo test test-interop test-faults test-mutants bench check format lock broker
 
 env: .venv/stamp
 
@@ -74,6 +75,10 @@ test-faults: env broker
 		{ echo "strace could not be installed: run 'apt-get install strace' and read what it says." >&2; exit 1; }; \
 	fi
 	@$(BIN)/python -m tests.faults $(if $(QUICK),--quick) $(if $(SEED),--seed $(SEED))
+
+# Beside other work: it has all the time in the world.
+test-mutants: env
+	@nice -n 10 $(BIN)/python -m tests.backend.billing.mutants $(MODULES)
 
 check: env
 	$(BIN)/ruff format --check .

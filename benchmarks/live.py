@@ -53,7 +53,7 @@ async def measure(folder: Path) -> list[Claim]:
         ),
         Claim(
             "evidence",
-            "office, evidence of a month of 36, made and checked",
+            "office, evidence of a month of 36, made and checked, CPU",
             "s",
             evidence_s,
             EVIDENCE_S,
