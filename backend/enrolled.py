@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from sqlalchemy import Connection, select
 
 from backend.facts_log import Noted, digest_of
-from backend.ledger import assignment, device, hub, hub_key, patient_zone
+from backend.tables import assignment, device, hub, hub_key, patient_zone
 
 ZONE, DEVICE, HUB = "zone", "device-enrolled", "hub-enrolled"
 

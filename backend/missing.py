@@ -14,8 +14,9 @@ from sqlalchemy import Connection, Select, insert, literal, select
 
 from backend.enrolled import load_enrolled
 from backend.facts_log import FactsLog, Noted
-from backend.ledger import Ledger, fact, legal_hold, missing_accepted, missing_fact
+from backend.ledger import Ledger
 from backend.rows import add_rows
+from backend.tables import fact, legal_hold, missing_accepted, missing_fact
 
 LOG_LOST = "the log of facts itself"
 LEGAL_HOLD = "legal-hold"

@@ -21,7 +21,7 @@ from sqlalchemy import (
 
 from backend.epochs import Epoch
 from backend.judge import Anchor
-from backend.ledger import clock_anchor, device_clock, sighting
+from backend.tables import clock_anchor, device_clock, sighting
 from uplink.records import Stamp
 
 _NEVER_MS = 2**63 - 1

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, select, text
 
 from backend.fact_entry import digest_of
 from backend.fact_rows import NAME_BYTES
-from backend.ledger import MEASURED, fact
+from backend.tables import MEASURED, fact
 
 
 def find_changed(connection: Connection) -> Iterator[str]:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, func, or_, select
 
-from backend import ledger
+from backend import tables
 from backend.ranges import merge
 from backend.reach import EVER_MS, Reach, find_reach, neighbour
 
@@ -38,7 +38,7 @@ def find_bearing(connection: Connection, names: Iterable[bytes], until_ms: int) 
             beside += _load_clocks(connection, device, since, until)
             beside += _load_delivered(connection, device, since, until)
     boots = {row.boot for row in (*seen, *beside) if row.quality == 0}
-    anchor = ledger.clock_anchor
+    anchor = tables.clock_anchor
     anchors = connection.execute(
         select(anchor.c.epoch, anchor.c.sequence).where(
             anchor.c.boot.in_(boots), anchor.c.quality > 0, anchor.c.sequence > 0
@@ -53,7 +53,7 @@ def find_bearing(connection: Connection, names: Iterable[bytes], until_ms: int) 
 def _load_sightings(
     connection: Connection, names: Sequence[bytes], until_ms: int
 ) -> Iterator[Row[Any]]:
-    reading, sighting, record = ledger.reading, ledger.sighting, ledger.record
+    reading, sighting, record = tables.reading, tables.sighting, tables.record
     same = (record.c.epoch == sighting.c.epoch) & (record.c.sequence == sighting.c.sequence)
     for first in range(0, len(names), _AT_ONCE):
         yield from connection.execute(
@@ -84,7 +84,7 @@ def _find_reaches(seen: Iterable[Row[Any]]) -> dict[int, list[Reach]]:
 
 
 def _load_clocks(connection: Connection, device: int, since: int, until: int) -> Iterator[Row[Any]]:
-    table = ledger.device_clock
+    table = tables.device_clock
     yield from connection.execute(
         select(table).where(
             table.c.device == device,
@@ -102,7 +102,7 @@ def _load_clocks(connection: Connection, device: int, since: int, until: int) ->
 def _load_delivered(
     connection: Connection, device: int, since: int, until: int
 ) -> Iterator[Row[Any]]:
-    table = ledger.sighting
+    table = tables.sighting
     yield from connection.execute(
         select(table).where(table.c.device == device, table.c.placed_ms.between(since, until))
     )

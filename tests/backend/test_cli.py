@@ -6,7 +6,8 @@ from sqlalchemy import select
 
 from backend.cli import main
 from backend.cli.reader import system_user
-from backend.ledger import Ledger, hub_end
+from backend.ledger import Ledger
+from backend.tables import hub_end
 from gateway.provision import make_request
 from tests.backend.office import KEY, PATIENT, START, ZONE, Office, frame, naive, utc
 from tests.backend.stating import papers

@@ -1,6 +1,6 @@
 import pytest
 
-from backend import ledger
+from backend import tables
 from backend.errors import HoldRefused, PatientUnknown
 from backend.facts_log import LOG, FactsLog
 from backend.holds import Hold, enter_hold, load_kept, retention_ends_ms
@@ -62,7 +62,7 @@ def test_a_hold_keeps_everything_until_it_is_released_and_both_stay(aged):
     assert not kept(aged)[0].is_held
     hold(aged)
     assert kept(aged)[0].is_held
-    assert aged.count(ledger.legal_hold) == 3
+    assert aged.count(tables.legal_hold) == 3
 
 
 def test_a_hold_of_nobody_or_twice_is_refused(aged):
@@ -81,7 +81,7 @@ def test_while_a_typed_fact_is_missing_it_may_be_a_hold(aged, tmp_path):
     look_for_missing(aged.ledger, log, aged.now_ms)
     log.note([hold(aged)])
     with aged.ledger.writing() as connection:
-        connection.execute(ledger.legal_hold.delete())
+        connection.execute(tables.legal_hold.delete())
     look_for_missing(aged.ledger, log, aged.now_ms)
     (one,) = kept(aged)
     assert (one.hold, one.missing, one.is_held) == (None, 1, True)
