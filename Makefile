@@ -4,7 +4,8 @@
 # make bench   every budget of the design against its peers (under 20 minutes); docs/performance.md
 # make test-faults   faults injected and counted, under 15 minutes; QUICK=1 for the five-minute form
 # make test-mutants    every small change to the billing rules, each held against their tests; MODULES="supply …" for some
-# make check   style, types, import rules, settings schema
+# make test-install    office and hub installed in clean roots of Debian 12 by the README's own lines; as root
+# make check   style, types, import rules, settings schema, systemd's verdict on the units
 # make lock    renew requirements/*.txt from pyproject.toml
 SHELL := /bin/bash
 PYTHON ?= python3
@@ -12,7 +13,7 @@ BIN := .venv/bin
 export PATH := $(PATH):/usr/sbin:/sbin
 export PYTHONDONTWRITEBYTECODE = 1
 
-.PHONY: env demo test test-interop test-faults test-mutants bench check format lock broker
+.PHONY: env demo test test-interop test-faults test-install test-mutants bench check format lock broker analyze faketime dbusmock
 
 env: .venv/stamp
 
@@ -24,34 +25,41 @@ env: .venv/stamp
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-# Mosquitto from Debian's packages. The package would start a broker of its own: it is kept from it.
-broker:
-	@if ! command -v mosquitto >/dev/null; then \
+# $(call debian,TEST,PACKAGES,AFTER): where TEST fails, have Debian's packages; then AFTER.
+define debian
+	@if ! { $(1); } >/dev/null 2>&1; then \
 		if [ "$$(id -u)" = 0 ]; then sudo=; elif command -v sudo >/dev/null; then sudo=sudo; else \
-			echo "Mosquitto is missing and this user may not install it: as root, run 'apt-get install mosquitto'." >&2; exit 1; fi; \
-		echo "Installing Mosquitto from Debian's packages"; \
+			echo "$(2) is missing and this user may not install it: as root, run 'apt-get install $(2)'." >&2; exit 1; fi; \
+		echo "Installing $(2) from Debian's packages"; \
 		$$sudo apt-get update -qq && \
-		$$sudo env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -qq -y --no-install-recommends mosquitto >/dev/null || \
-		{ echo "Mosquitto could not be installed: run 'apt-get install mosquitto' and read what it says." >&2; exit 1; }; \
-		$$sudo systemctl disable --now mosquitto >/dev/null 2>&1 || true; \
+		$$sudo env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -qq -y --no-install-recommends $(2) >/dev/null || \
+		{ echo "$(2) could not be installed: run 'apt-get install $(2)' and read what it says." >&2; exit 1; }; \
+		$(3) \
 	fi
+endef
+
+# The package would start a broker of its own: it is kept from it.
+broker:
+	$(call debian,command -v mosquitto,mosquitto,$$sudo systemctl disable --now mosquitto >/dev/null 2>&1 || true;)
+
+# A hub's clock shows what it likes by libfaketime; no wheel holds it.
+faketime:
+	$(call debian,ls /usr/lib/*/faketime/libfaketimeMT.so.1,faketime)
+
+# Stand-ins for ModemManager and NetworkManager, run by Debian's python: PyPI has python-dbusmock
+# too, but what it needs, dbus-python and PyGObject, only as sources in C.
+dbusmock:
+	$(call debian,/usr/bin/python3 -c 'import dbusmock',python3-dbusmock)
 
 demo: env broker
 	@$(BIN)/vitalpost demo
 
-test: env broker
+test: env broker faketime dbusmock
 	@$(BIN)/pytest -q -n 3 --dist worksteal
 
-# Node and npm from Debian's packages; what npm installs is locked by hashes beside the consumer.
+# What npm installs is locked by hashes beside the consumer.
 test-interop: env broker
-	@if ! command -v npm >/dev/null || ! node -e 'process.exit(+(process.versions.node.split(".")[0] < 18))'; then \
-		if [ "$$(id -u)" = 0 ]; then sudo=; elif command -v sudo >/dev/null; then sudo=sudo; else \
-			echo "Node 18 or npm is missing and this user may not install it: as root, run 'apt-get install nodejs npm'." >&2; exit 1; fi; \
-		echo "Installing Node and npm from Debian's packages"; \
-		$$sudo apt-get update -qq && \
-		$$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends nodejs npm >/dev/null || \
-		{ echo "Node could not be installed: run 'apt-get install nodejs npm' and read what it says." >&2; exit 1; }; \
-	fi
+	$(call debian,command -v npm && node -e 'process.exit(+(process.versions.node.split(".")[0] < 18))',nodejs npm)
 	@cd docs/consumers/node && npm ci --omit=optional --ignore-scripts --silent
 	@$(BIN)/pytest -q tests/interop
 
@@ -64,28 +72,32 @@ build/%/stamp: requirements/%.txt
 	build/$*/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/$*.txt
 	@touch $@
 
-# strace, by which single system calls are made to fail, from Debian's packages.
+# By strace single system calls are made to fail.
 test-faults: env broker
-	@if ! command -v strace >/dev/null; then \
-		if [ "$$(id -u)" = 0 ]; then sudo=; elif command -v sudo >/dev/null; then sudo=sudo; else \
-			echo "strace is missing and this user may not install it: as root, run 'apt-get install strace'." >&2; exit 1; fi; \
-		echo "Installing strace from Debian's packages"; \
-		$$sudo apt-get update -qq && \
-		$$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends strace >/dev/null || \
-		{ echo "strace could not be installed: run 'apt-get install strace' and read what it says." >&2; exit 1; }; \
-	fi
+	$(call debian,command -v strace,strace)
 	@$(BIN)/python -m tests.faults $(if $(QUICK),--quick) $(if $(SEED),--seed $(SEED))
 
 # Beside other work: it has all the time in the world.
 test-mutants: env
 	@nice -n 10 $(BIN)/python -m tests.backend.billing.mutants $(MODULES)
 
-check: env
+# mmdebstrap, which makes a clean root; systemd runs in it as on a machine of its own.
+test-install: env analyze
+	@if [ "$$(id -u)" != 0 ]; then echo "A machine of its own is made by root only: run 'sudo make test-install'." >&2; exit 1; fi
+	$(call debian,command -v mmdebstrap,mmdebstrap)
+	@$(BIN)/python -m tests.install $(if $(MIRROR),--mirror $(MIRROR))
+
+check: env analyze
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/pytest -q tests/gateway/test_idle_imports.py tests/gateway/test_config.py
+	$(BIN)/pytest -q tests/gateway/test_idle_imports.py tests/gateway/test_config.py \
+		tests/systemd/test_units.py
+
+# By systemd-analyze the units are judged.
+analyze:
+	$(call debian,command -v systemd-analyze,systemd)
 
 format: env
 	$(BIN)/ruff format .

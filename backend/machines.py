@@ -20,6 +20,7 @@ from backend.ranges import Range
 from backend.tables import epoch
 
 TWO_MACHINES = "two-machines"
+SURE = 14  # 16 s: a kernel calls nothing worse synchronised; a modem's word is off by minutes
 
 
 class Machines:
@@ -44,13 +45,13 @@ class Machines:
             self._count(f"forked after epoch {previous.hex()}: {other.hex()} and {kid.hex()}")
 
     def note(self, epochs: Iterable[Epoch], opened: Iterable[Opened]) -> None:
-        """Widen the epochs' spans by what the hub's clock said, synchronised."""
+        """Widen the epochs' spans by what the hub's clock said, where that is sure."""
         times: dict[bytes, list[int]] = defaultdict(list)
         for of, _, record in opened:
-            if record.stamp.quality:
+            if 0 < record.stamp.quality <= SURE:
                 times[of.kid].append(record.stamp.utc_ms)
         for one in epochs:
-            if one.start.quality:
+            if 0 < one.start.quality <= SURE:
                 times[one.kid].append(one.start.utc_ms)
             if said := times[one.kid]:
                 self._widen(one, (min(said), max(said)))

@@ -27,6 +27,7 @@ ROWS = (
     "flash",
     "capacity",
     "idle",
+    "memory",
     "silence",
     "sandbox",
     "losses",

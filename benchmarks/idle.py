@@ -38,7 +38,7 @@ async def measure(folder: Path) -> list[Claim]:
     what = "idle day on IP, a ping each 20 minutes; JSON each minute"
     return [
         Claim("idle", what, "kB", day, 15, True, each_minute),
-        Claim("memory", "memory of the idle daemon (RSS)", "MB", memory_kb / 1e3, 60),
+        Claim("memory", "memory of the idle daemon (RSS)", "MB", memory_kb * 1024 / 1e6, 60),
     ]
 
 

@@ -15,11 +15,12 @@ from benchmarks.link import Traffic
 from benchmarks.site import HUB, QUOTA_BYTES, START, Site
 from gateway.credentials import load_credentials
 from uplink.forwarder import Forwarder
-from uplink.mqtt import Broker, tls_context
+from uplink.mqtt import Broker
 from uplink.outbox import Outbox
 from uplink.records import DeviceRecord, Stamp, encode
 from uplink.route import Route
 from uplink.seal import Epoch, open_epoch, sign_statement
+from uplink.tls import tls_context
 from uplink.witness import Witness
 
 READINGS = 20

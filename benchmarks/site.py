@@ -6,6 +6,7 @@ import asyncio
 import os
 import shutil
 import sqlite3
+import sys
 import time
 from contextlib import AsyncExitStack, closing
 from pathlib import Path
@@ -25,6 +26,10 @@ QUOTA_BYTES = 512_000_000
 EPOCH_READINGS = 20_000
 GROUP = 500
 PATIENCE_S = 240
+
+# structlog takes rich where development tools have brought it: no hub has it, nor its 4 MB.
+AS_INSTALLED = "import sys; sys.modules['rich'] = None; from gateway.cli import main; exit(main())"
+VITALPOST = (sys.executable, "-c", AS_INSTALLED)
 
 GATEWAY_TOML = """\
 [hub]
@@ -60,7 +65,7 @@ class Site:
         self.link = Link(self.port, shape or Shape())
         self.broker = Program("broker", [mosquitto(), "-c", f"{folder}/mosquitto.conf"], folder)
         self.office = Program("office", self._office("run"), folder)
-        self.hub = Program("hub", [program("vitalpost"), "run", *self._hub_settings()], folder)
+        self.hub = Program("hub", [*VITALPOST, "run", *self._hub_settings()], folder)
         self._keepalive_s = keepalive_s
         self._stack = AsyncExitStack()
 
@@ -87,11 +92,11 @@ class Site:
         """One of the hub's files."""
         return self.folder / "hub" / "credentials" / name
 
-    async def fill(self, count: int) -> None:
+    async def fill(self, count: int, epoch_readings: int = EPOCH_READINGS) -> None:
         """Let the hub hold so many readings, as if it had been offline."""
         outbox = await Outbox.open(self.outbox, quota_bytes=QUOTA_BYTES)
-        for first in range(1, count + 1, EPOCH_READINGS):
-            await self._fill_epoch(outbox, first, min(first + EPOCH_READINGS - 1, count))
+        for first in range(1, count + 1, epoch_readings):
+            await self._fill_epoch(outbox, first, min(first + epoch_readings - 1, count))
         await outbox.close()
 
     async def _fill_epoch(self, outbox: Outbox, first: int, last: int) -> None:

@@ -11,6 +11,7 @@ import structlog
 from gateway.clock import read_moment
 from gateway.desk import Desk
 from gateway.errors import RequestRefused
+from gateway.log_ring import RECENT
 from gateway.outbox_answers import OutboxRequest, answer_for
 from gateway.requests import (
     ASK_FOR,
@@ -19,15 +20,18 @@ from gateway.requests import (
     DeviceRequest,
     Devices,
     Hello,
+    LogLines,
     OutboxRequeue,
     OutboxStats,
     OutboxVerify,
     Request,
+    RoundTrip,
     SetupClose,
     SetupOpen,
     SetupStatus,
     Status,
 )
+from gateway.round_trip import Prober
 from gateway.status import Facts, Parts, describe, describe_devices, describe_setup
 
 BUSY_HINT = "Wait until the other command has its answer."
@@ -38,21 +42,22 @@ log = structlog.get_logger()
 class Answers:
     """Answers from the parts of the hub as they are at that moment."""
 
-    def __init__(self, parts: Parts, desk: Desk | None = None) -> None:
+    def __init__(
+        self, parts: Parts, desk: Desk | None = None, prober: Prober | None = None
+    ) -> None:
         self._parts = parts
         self._desk = desk
+        self._prober = prober
         self._looking = asyncio.Lock()
         self._started = read_moment(parts.clock)
 
     async def answer(self, request: Request, uid: int) -> Mapping[str, Any]:
         """The facts that were asked for; `uid` is the user who asks. Raises RequestRefused."""
         match request:
-            case Hello():
-                return {**self._introduce(), "requests": list(REQUESTS)}
-            case Status():
-                return {**self._introduce(), **await describe(self._parts, self._started)}
-            case Devices():
-                return {"devices": describe_devices(self._parts)}
+            case Hello() | Status() | Devices() | LogLines():
+                return await self._tell(request)
+            case RoundTrip() if self._prober:
+                return await self._prober.probe()
             case SetupOpen() | SetupClose() | SetupStatus():
                 return self._set_up(request, uid)
             case OutboxStats() | OutboxVerify() | OutboxRequeue():
@@ -63,6 +68,17 @@ class Answers:
 
     def _introduce(self) -> Facts:
         return {"protocol": PROTOCOL, "hub": self._parts.hub, "software": self._parts.software}
+
+    async def _tell(self, request: Hello | Status | Devices | LogLines) -> Facts:
+        match request:
+            case Hello():
+                return {**self._introduce(), "requests": list(REQUESTS)}
+            case Status():
+                return {**self._introduce(), **await describe(self._parts, self._started)}
+            case Devices():
+                return {"devices": describe_devices(self._parts)}
+            case LogLines():
+                return {"lines": RECENT.tell()}
 
     def _set_up(self, request: SetupOpen | SetupClose | SetupStatus, uid: int) -> Facts:
         setup = self._parts.setup

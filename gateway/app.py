@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections import Counter
-from collections.abc import Callable
-from contextlib import AsyncExitStack, closing
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack, aclosing, closing
 from importlib.metadata import version
 from pathlib import Path
 
 import structlog
 
 from gateway.answers import Answers
-from gateway.clock import Clock, load_clock, read_moment
+from gateway.clock import Clock, SystemClock, read_moment
 from gateway.control import Control
 from gateway.control_socket import ControlSocket
 from gateway.credentials import Credentials, load_credentials
@@ -25,46 +25,58 @@ from gateway.jobs import Premises
 from gateway.links.ble import Central
 from gateway.links.gatt import Station
 from gateway.links.radio import load_radio
+from gateway.liveness import Liveness
 from gateway.matching import refuse_ties
 from gateway.memory import Memory
+from gateway.network.watch import Network
 from gateway.notify import Notifier
 from gateway.recorder import Recorder
 from gateway.registry import load_drivers
 from gateway.renewal import Renewal
+from gateway.reports import Reporter
+from gateway.room import Storage
+from gateway.round_trip import Prober
 from gateway.sessions import Sessions
 from gateway.settings import Settings
 from gateway.setup import SetupWindow
 from gateway.status import Parts
 from gateway.storage import open_outbox
+from gateway.telling import judge_health, watch_health
+from gateway.timekeeper import keep_time
 from gateway.upkeep import keep_up
 from uplink.forwarder import Forwarder
 from uplink.journal import Journal, keep_no_journal
-from uplink.mqtt import Broker, tls_context
+from uplink.mqtt import Broker
 from uplink.records import EpochStart
 from uplink.route import Route
 from uplink.seal import Epoch, open_epoch, sign_statement
 from uplink.statements import Previous, Statement
+from uplink.status import Health
+from uplink.tls import Calendar, tls_context
 from uplink.witness import Witness
 
 log = structlog.get_logger()
 
 
-async def run(
+async def run(  # noqa: PLR0915  a statement for each part that is built
     settings: Settings,
     *,
     journal: Journal = keep_no_journal,
     on_ready: Callable[[], None] = lambda: None,
+    reporters: Sequence[Reporter] = (),
+    machine: Clock | None = None,
 ) -> None:
-    """Be a hub until SIGTERM or SIGINT. `journal` hears each step of a record's way.
+    """Be a hub until SIGTERM, SIGINT or SIGHUP. `journal` hears each step of a record's way.
+
+    `reporters` have their place in the status beside those of the hub's own parts; `machine` stands
+    for the machine's own clocks.
 
     Raises SettingsError and OutboxNewer, which only a person mends, OutboxLocked, ControlInUse, and
     an ExceptionGroup of what broke on the way: nothing was acknowledged that is not on flash.
     """
-    stop = asyncio.Event()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    stop = _heed_signals()
     installed = load_credentials(settings.credentials)
-    clock = load_clock(settings.clock.source, settings.clock.options)
+    clock = keep_time(settings, machine or SystemClock(), lambda: renewal.credentials.told_ms)
     drivers = load_drivers()
     refuse_ties(drivers)
     enrolments = Enrolments(Path(settings.hub.state), settings.devices)
@@ -87,18 +99,24 @@ async def run(
             Path(settings.hub.state),
             settings.hub.suite,
             now_ms=lambda: read_moment(clock).utc_ms,
+            calendar=clock,
         )
 
         def sign(statement: Statement) -> bytes:
             return sign_statement(statement, renewal.credentials.signer)
 
+        def tell_health() -> Health:
+            return judge_health(parts)
+
         witness = Witness(settings.hub.id, sign, lambda: read_moment(clock).utc_ms)
         forwarder = Forwarder(
             outbox,
-            _describe_route(settings, installed, software),
+            _describe_route(settings, installed, software, clock),
             witness,
             journal=journal,
             renewal=renewal,
+            on_receipt=clock.receipted,
+            tell_health=tell_health,
         )
 
         def open_next(start: EpochStart, previous: Previous | None) -> tuple[Epoch, bytes]:
@@ -111,8 +129,9 @@ async def run(
             open_next,
             witness,
             software=software,
-            journal=journal,
+            journal=clock.follow(journal),
             on_commit=forwarder.new_rows,
+            best=clock.best,
         )
         stack.push_async_callback(recorder.close)
         station = Station(radio, clock, settings.site_zone, settings.radio.quiet_s, setup)
@@ -134,9 +153,21 @@ async def run(
             recorder=recorder,
             journal=journal,
         )
+        network = await stack.enter_async_context(
+            aclosing(
+                Network(
+                    settings,
+                    clock,
+                    lambda: forwarder.standing.is_connected,
+                    believe=clock.believe,
+                    best=clock.best,
+                )
+            )
+        )
         desk = Desk(premises)
         stack.push_async_callback(desk.close)
         control_socket = stack.enter_context(closing(ControlSocket(settings.control)))
+        storage = Storage(outbox)
         counts = Counter[str]()
         parts = Parts(
             hub=settings.hub.id,
@@ -148,13 +179,18 @@ async def run(
             setup=setup,
             counts=counts,
             send_again=forwarder.old_rows,
+            reporters=(*reporters, clock, storage, network),
         )
-        control = Control(control_socket.listener, Answers(parts, desk).answer, counts)
+        control = Control(
+            control_socket.listener,
+            Answers(parts, desk, Prober(recorder, outbox, clock, forwarder.standing)).answer,
+            counts,
+        )
 
         async def announce() -> None:
             await fleet.central.settled.wait()
             log.info("hub-ready", hub=settings.hub.id, devices=len(devices), waiting=outbox.depth)
-            notifier.ready(f"{len(devices)} devices enrolled")
+            notifier.ready(_describe_start(len(devices), reporters))
             on_ready()
 
         async with asyncio.TaskGroup() as tasks:
@@ -163,8 +199,12 @@ async def run(
                 fleet.run(),
                 forwarder.run(),
                 control.run(),
+                storage.run(),
                 keep_up(recorder, clock, outbox.losses),
-                notifier.watch(),
+                clock.run(),
+                notifier.watch(Liveness(outbox, fleet.central).is_proved),
+                watch_health(tell_health, forwarder.news),
+                network.run(),
                 announce(),
             )
             running = [tasks.create_task(each) for each in work]
@@ -175,6 +215,19 @@ async def run(
                 task.cancel()
 
 
+def _describe_start(devices: int, reporters: Sequence[Reporter]) -> str:
+    """For `systemctl status`."""
+    amiss = (problem.what for each in reporters for problem in each.problems())
+    return "; ".join((f"{devices} devices enrolled", *amiss))
+
+
+def _heed_signals() -> asyncio.Event:
+    stop = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    return stop
+
+
 async def _serve_port(clock: Clock, settings: Settings, sessions: Sessions) -> None:
     from gateway.links.serial import Ports  # noqa: PLC0415  most hubs have no serial device
     from gateway.links.serial_link import Bench  # noqa: PLC0415  the same
@@ -182,8 +235,11 @@ async def _serve_port(clock: Clock, settings: Settings, sessions: Sessions) -> N
     await Ports(Bench(clock, settings.site_zone), [sessions]).run()
 
 
-def _describe_route(settings: Settings, credentials: Credentials, software: str) -> Route:
-    tls = tls_context(credentials.broker_ca, credentials.tls_certificate, credentials.tls_key)
+def _describe_route(
+    settings: Settings, credentials: Credentials, software: str, calendar: Calendar
+) -> Route:
+    files = credentials.broker_ca, credentials.tls_certificate, credentials.tls_key
+    tls = tls_context(*files, calendar)
     broker = settings.broker
     return Route(
         Broker(broker.host, broker.port, settings.hub.id, tls, keepalive_s=broker.keepalive_s),

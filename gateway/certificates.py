@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+
+from uplink.tls import Span
 
 TlsKey = ec.EllipticCurvePrivateKey
 
@@ -50,6 +52,11 @@ def csr_as_pem(csr: bytes) -> str:
     return x509.load_der_x509_csr(csr).public_bytes(serialization.Encoding.PEM).decode()
 
 
+def ends_at(der: bytes) -> datetime:
+    """Until when a certificate holds. Raises ValueError."""
+    return x509.load_der_x509_certificate(der).not_valid_after_utc
+
+
 def as_der(pem: str) -> tuple[bytes, ...]:
     """The certificates in a PEM, in DER. Raises ValueError."""
     ones = x509.load_pem_x509_certificates(pem.encode())
@@ -62,8 +69,14 @@ def as_pem(ders: Sequence[bytes]) -> str:
     return "".join(one.public_bytes(serialization.Encoding.PEM).decode() for one in ones)
 
 
-def find_fault(der: bytes, hub: str, key: TlsKey, now: datetime | None = None) -> str:
-    """Why a certificate is not this hub's; empty where it is. `now`: it must hold at that time."""
+def name_owners(der: bytes) -> list[str]:
+    """The common names of a certificate: the hub's id, alone. Raises ValueError."""
+    subject = x509.load_der_x509_certificate(der).subject
+    return [str(name.value) for name in subject if name.oid == NameOID.COMMON_NAME]
+
+
+def find_fault(der: bytes, hub: str, key: TlsKey, present: Span | None = None) -> str:
+    """Why a certificate is not this hub's; empty where it is. `present`: it may hold in it."""
     try:
         certificate = x509.load_der_x509_certificate(der)
         public = certificate.public_key()
@@ -75,11 +88,6 @@ def find_fault(der: bytes, hub: str, key: TlsKey, now: datetime | None = None) -
         return "its certificate is for another key than this hub's"
     if names != [hub]:
         return "its certificate names another hub"
-    if now and not begins <= now <= ends:
+    if present and not present.meets(Span(begins.timestamp(), ends.timestamp())):
         return f"its certificate holds from {begins:%Y-%m-%d} to {ends:%Y-%m-%d}"
     return ""
-
-
-def utc(seconds: float) -> datetime:
-    """The instant so many seconds after 1970."""
-    return datetime.fromtimestamp(seconds, UTC)

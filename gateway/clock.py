@@ -47,8 +47,12 @@ class Moment(NamedTuple):
 
 
 def read_moment(clock: Clock) -> Moment:
-    """The present instant."""
-    return Moment(clock.boottime_ns() // 1_000_000, clock.utc_ns() // 1_000_000, clock.quality())
+    """The present instant; synchronised only if UTC was so before and after it was read."""
+    before = clock.quality()
+    boottime_ns, utc_ns = clock.boottime_ns(), clock.utc_ns()
+    after = clock.quality()
+    quality = max(before, after) if before and after else 0
+    return Moment(boottime_ns // 1_000_000, utc_ns // 1_000_000, quality)
 
 
 def site_time(clock: Clock, zone: tzinfo) -> datetime | None:
@@ -105,10 +109,10 @@ def rate(state: int, status: int, maxerror_us: int) -> int:
     return max(1, (maxerror_us // 1000).bit_length())
 
 
-def load_clock(source: str, options: Mapping[str, Any]) -> Clock:
+def load_clock(source: str, options: Mapping[str, Any], machine: Clock | None = None) -> Clock:
     """The clock that the settings name: "system", or an entry point of `vitalpost.clocks`."""
     if source == "system":
-        return SystemClock()
+        return machine or SystemClock()
     offered = entry_points(group="vitalpost.clocks")
     if source not in offered.names:
         wanted = ", ".join(sorted({"system", *offered.names}))

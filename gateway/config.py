@@ -13,7 +13,8 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from gateway.errors import ConfigError, ConfigErrors
-from gateway.settings import DeviceSettings, Settings
+from gateway.settings import ControlSettings, DeviceSettings, Settings
+from gateway.settings_upgrade import upgrade_tables
 
 DEFAULT_PATH = Path("/etc/vitalpost/gateway.toml")
 LONGEST_SOCKET_PATH = 107  # unix(7): sun_path holds 108 bytes with the last one zero
@@ -21,8 +22,27 @@ LONGEST_SOCKET_PATH = 107  # unix(7): sun_path holds 108 bytes with the last one
 
 def load_settings(path: Path) -> Settings:
     """The settings in the file. Raises ConfigErrors."""
+    return parse_settings(read_settings(path))
+
+
+def load_control(path: Path) -> ControlSettings:
+    """Where the running hub is asked. Raises ConfigErrors.
+
+    Where the hub's own file is at fault it runs on with its last good settings: at the usual place.
+    """
     try:
-        text = path.read_bytes()
+        return load_settings(path).control
+    except ConfigErrors:
+        usual = ControlSettings()
+        if path != DEFAULT_PATH or not os.path.exists(usual.socket):  # noqa: PTH110  False if closed
+            raise
+        return usual
+
+
+def read_settings(path: Path) -> bytes:
+    """The bytes of the file. Raises ConfigErrors."""
+    try:
+        return path.read_bytes()
     except OSError as error:
         fault = ConfigError(
             str(path),
@@ -31,7 +51,14 @@ def load_settings(path: Path) -> Settings:
             "Copy config/gateway.toml there and make it readable for the hub's user.",
         )
         raise ConfigErrors([fault]) from error
-    return parse_settings(text)
+
+
+def check_end(text: bytes) -> None:
+    """Raise ConfigErrors where the last line is not ended: `port = 88` may have been `8883`."""
+    if not text.endswith(b"\n"):
+        found, wanted = "a last line that is not ended", "a file that was written whole"
+        hint = "Look whether the file is whole, and end its last line."
+        raise ConfigErrors([ConfigError("settings", found, wanted, hint)])
 
 
 def parse_settings(text: bytes) -> Settings:
@@ -40,6 +67,7 @@ def parse_settings(text: bytes) -> Settings:
         tables = tomllib.loads(text.decode())
     except (ValueError, RecursionError) as error:
         raise ConfigErrors([ConfigError("settings", str(error), "TOML in UTF-8")]) from error
+    tables = upgrade_tables(tables)
     if faults := list(_find_faults(tables)):
         raise ConfigErrors(faults)
     settings = msgspec.convert(tables, Settings)

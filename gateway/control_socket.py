@@ -87,7 +87,7 @@ def _give(path: Path, group: int | None) -> None:
         return
     try:
         os.chown(path, -1, group)
-    except PermissionError as error:
+    except OSError as error:  # not allowed, or no group of the user namespace
         raise ConfigError(
             "control.group",
             f"{path}: {error.strerror}",

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from gateway import state_file
-from gateway.errors import DeviceTaken, DeviceUnknown, EnrolmentsDamaged
+from gateway.errors import DeviceTaken, DeviceUnknown, EnrolmentsDamaged, FormatNewer
 from gateway.settings import DeviceSettings
 
 FILE = "devices.json"
@@ -39,16 +39,20 @@ class Enrolment(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=T
     ended: Ending | None = None
 
 
+class _Format(Struct, frozen=True):
+    format: Annotated[int, Meta(ge=1)]
+
+
 class _File(Struct, frozen=True, forbid_unknown_fields=True):
-    format: Annotated[int, Meta(ge=FORMAT, le=FORMAT)]
+    format: Annotated[int, Meta(ge=1)]
     devices: tuple[Enrolment, ...] = ()
 
 
 class Enrolments:
     """All that were ever added; each change is on flash when its method returns.
 
-    `settled` are the devices of the settings file. Raises EnrolmentsDamaged, and DeviceTaken where
-    both claim one name, place or identity.
+    `settled` are the devices of the settings file. Raises EnrolmentsDamaged, FormatNewer, and
+    DeviceTaken where both claim one name, place or identity.
     """
 
     def __init__(self, state: Path, settled: Sequence[DeviceSettings] = ()) -> None:
@@ -132,13 +136,17 @@ class Enrolments:
 
     def _read(self) -> tuple[Enrolment, ...]:
         try:
-            return msgspec.json.decode(self._path.read_bytes(), type=_File).devices
+            data = self._path.read_bytes()
+            found = msgspec.json.decode(data, type=_Format).format
+            if found <= FORMAT:
+                return msgspec.json.decode(data, type=_File).devices
         except (FileNotFoundError, NotADirectoryError):
             if state_file.beside(self._path, ".before").exists():
                 raise EnrolmentsDamaged(str(self._path), "it is gone") from None
             return ()
         except (OSError, ValueError, RecursionError) as error:
             raise EnrolmentsDamaged(str(self._path), f"it cannot be read ({error})") from error
+        raise FormatNewer(str(self._path), found, FORMAT)
 
     def _write(self, devices: Iterable[Enrolment]) -> None:
         file = _File(FORMAT, tuple(devices))

@@ -8,12 +8,15 @@ GatewayError
 │   ├── DuplicateDriver   two distributions offer one driver
 │   ├── DriverTie         two drivers are for one device
 │   ├── DeviceTaken       a name, an address, a port or an identity is another device's
-│   └── EnrolmentsDamaged the file of the enrolled devices cannot be read
+│   ├── EnrolmentsDamaged the file of the enrolled devices cannot be read
+│   └── FormatNewer       a later version wrote a file of the hub's
 ├── ControlInUse          another process listens on the control socket
 ├── HubNotRunning         no hub answers on the control socket
 ├── NotAllowed            exit 3: this person may not use the control socket
 ├── RequestRefused        the running hub does not do what it was asked
 ├── AnswerRefused         the office's answer does not fit this hub
+├── NotAnswered           a service of this machine does not do what it was asked on D-Bus
+├── BundleRefused         a support bundle cannot be written so
 ├── DeviceUnknown         no device of that name is enrolled
 └── DeviceMismatch        a device is not the one that was enrolled
 """
@@ -23,6 +26,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from drivers.errors import Retry
+
+# Of the bus, NetworkManager and ModemManager: the last part of the error's name
+DENIALS = {"AccessDenied", "PermissionDenied", "Unauthorized"}
 
 
 class GatewayError(Exception):
@@ -118,6 +124,18 @@ class EnrolmentsDamaged(SettingsError):
         )
 
 
+class FormatNewer(SettingsError):
+    """The file at `path` is of a later format (`found`) than this version knows (`known`)."""
+
+    hint = "Install the later version again; this one leaves the file as it is."
+
+    def __init__(self, path: str, found: int, known: int) -> None:
+        super().__init__(f"{path}: found format {found}, this version knows up to {known}")
+        self.path = path
+        self.found = found
+        self.known = known
+
+
 class ControlInUse(GatewayError):
     """Another process listens on the control socket at `path`."""
 
@@ -179,6 +197,32 @@ class AnswerRefused(GatewayError):
     def __init__(self, reason: str) -> None:
         super().__init__(f"the answer is refused: {reason}")
         self.reason = reason
+
+
+class NotAnswered(GatewayError):
+    """On the system bus `service` has not done what it was asked, for `reason`."""
+
+    def __init__(self, service: str, reason: str) -> None:
+        super().__init__(f"{service}: {reason}")
+        self.service = service
+        self.reason = reason
+
+    @property
+    def is_denied(self) -> bool:
+        """Whether this hub's user lacks the right."""
+        return self.reason.rpartition(".")[2] in DENIALS
+
+
+class BundleRefused(GatewayError):
+    """The file at `path` of a support bundle cannot be used, for `reason`; nothing was written."""
+
+    retry = Retry.NEVER
+
+    def __init__(self, path: str, reason: str, hint: str) -> None:
+        super().__init__(f"{path}: {reason}")
+        self.path = path
+        self.reason = reason
+        self.hint = hint
 
 
 class DeviceUnknown(GatewayError):

@@ -6,12 +6,15 @@ import logging
 
 import structlog
 
+from gateway.log_ring import RECENT
+
 
 def configure() -> None:
-    """Log from INFO up, one JSON object a line; journald adds the time."""
+    """Log from INFO up, one JSON object a line; journald adds the time. The last ones are kept."""
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
+            RECENT,
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),

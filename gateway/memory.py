@@ -2,19 +2,22 @@
 
 `memory.json` in the hub's state, kept apart from the enrolments since it changes with sessions. To
 lose it costs a device's history being read once more; then everybody counts as met, so that
-nothing is left out by mistake.
+nothing is left out by mistake. What cannot be read, a later format among it, is kept as
+`memory.json.before`.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 import structlog
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from gateway import state_file
 from gateway.clock import Moment
@@ -22,6 +25,7 @@ from gateway.devices import Device
 from gateway.first_contact import Since
 
 FILE = "memory.json"
+FORMAT = 2  # the first one was the devices alone
 HINT = "Nothing to do: what devices still hold is read once more, and counted once."
 
 log = structlog.get_logger()
@@ -38,14 +42,22 @@ class Remembered(Struct, frozen=True, omit_defaults=True):
     boot: str = ""
 
 
+class _File(Struct, frozen=True):
+    format: Annotated[int, Meta(ge=FORMAT, le=FORMAT)]
+    devices: dict[str, Remembered]
+
+
 class Memory:
     """Read when it is made; each change is on flash when `keep` returns."""
 
     def __init__(self, state: Path, *, is_new_hub: bool = True) -> None:
         self._path = state / FILE
         self._is_certain = True
+        self._is_older = False
         self._known = self._read(is_new_hub=is_new_hub)
-        self._written = dict(self._known)
+        self._written: dict[str, Remembered] | None = dict(self._known)
+        if self._is_older:
+            self._written = None
         self._writing = asyncio.Lock()
 
     def recall(self, devices: Iterable[Device], now: Moment, boot: bytes) -> None:
@@ -78,7 +90,7 @@ class Memory:
         async with self._writing:
             if self._known != self._written:
                 written = dict(self._known)
-                data = msgspec.json.encode(written)
+                data = msgspec.json.encode(_File(FORMAT, written))
                 await asyncio.to_thread(state_file.replace, self._path, data)
                 self._written = written
 
@@ -88,11 +100,17 @@ class Memory:
 
     def _read(self, *, is_new_hub: bool) -> dict[str, Remembered]:
         try:
-            return msgspec.json.decode(self._path.read_bytes(), type=dict[str, Remembered])
+            data = self._path.read_bytes()
+            if b'"format":' in data:
+                return msgspec.json.decode(data, type=_File).devices
+            self._is_older = True
+            return msgspec.json.decode(data, type=dict[str, Remembered])
         except (FileNotFoundError, NotADirectoryError):
             self._is_certain = is_new_hub
         except (OSError, ValueError, RecursionError) as error:
-            self._is_certain = False
+            self._is_certain = self._is_older = False
+            with suppress(OSError):
+                state_file.keep_before(self._path)
             log.warning("memory-lost", error=type(error).__name__, hint=HINT)
         return {}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 
 
@@ -31,11 +31,12 @@ class Notifier:
         """On the way down."""
         self._tell("STOPPING=1")
 
-    async def watch(self) -> None:
-        """Keep the watchdog quiet for as long as the event loop turns."""
+    async def watch(self, is_alive: Callable[[], Awaitable[bool]]) -> None:
+        """Feed the watchdog, four times in its span, whenever the hub is proved to live."""
         while self._watchdog_s:
-            self._tell("WATCHDOG=1")
-            await asyncio.sleep(self._watchdog_s / 2)
+            if await is_alive():
+                self._tell("WATCHDOG=1")
+            await asyncio.sleep(self._watchdog_s / 4)
 
     def _tell(self, state: str) -> None:
         if not self._address:

@@ -28,7 +28,8 @@ class Recorder:
     """Seals records and commits them; owns the epoch and says when an anchor is due.
 
     It signs how far each epoch goes: hourly while records come, when it ends, and for one that an
-    earlier process left open, when it is found whole.
+    earlier process left open, when it is found whole. Anchors tell UTC by `best`, records by the
+    clock.
     """
 
     def __init__(  # noqa: PLR0913  one for each thing it is lent
@@ -41,6 +42,7 @@ class Recorder:
         software: str,
         journal: Journal = keep_no_journal,
         on_commit: Callable[[], None] = lambda: None,
+        best: Callable[[Moment], Moment] = lambda moment: moment,
     ) -> None:
         self._outbox = outbox
         self._clock = clock
@@ -49,6 +51,7 @@ class Recorder:
         self._software = software
         self._journal = journal
         self._on_commit = on_commit
+        self._best = best
         self._boot = clock.boot_id()
         self._lock = asyncio.Lock()
         self._epoch: Epoch | None = None
@@ -62,6 +65,7 @@ class Recorder:
         self._checked_boottime_ms = 0
         # What an earlier process wrote in this boot may need an anchor as well.
         self._last = read_moment(clock) if outbox.previous() else None
+        self._last_quality = 0
 
     @property
     def has_failed(self) -> bool:
@@ -113,7 +117,7 @@ class Recorder:
             records: list[Record] = []
             cause = self._notice(now) if self._is_anchored else self._first_cause
             if cause:
-                records.append(ClockRecord(place.stamp(now), cause))
+                records.append(ClockRecord(place.stamp(self._best(now)), cause))
             if facts and not place.device:
                 place = Place(epoch.start, len(self._devices) + 1)
                 # Twice: readings that refer to a device record that is lost wait unjudged.
@@ -133,7 +137,7 @@ class Recorder:
         plaintexts = [encode(record, epoch.start) for record in records]
         self._unstored = [epoch.seal(plaintext) for plaintext in plaintexts]
         self._is_anchored = True
-        self._last = now
+        self._last, self._last_quality = now, self._best(now).quality
         sealed = (self._unstored[0][0], self._unstored[-1][0])
         self._journal(Step("sealed", {epoch.kid: [sealed]}))
 
@@ -173,7 +177,7 @@ class Recorder:
             now = read_moment(self._clock)
             with suppress(OutboxFull):
                 await self._store()
-                stamp = Place(self._epoch.start).stamp(now)
+                stamp = Place(self._epoch.start).stamp(self._best(now))
                 self._seal(self._epoch, [ClockRecord(stamp, cause)], now)
                 await self._store(reserved=True)
             with self._storing():
@@ -221,6 +225,9 @@ class Recorder:
             return None
         if now.quality and not self._last.quality:
             return "sync"
+        told = 0 if now.quality else self._best(now).quality
+        if told and (not self._last_quality or told < self._last_quality - 1):
+            return "told"
         return "step" if abs(now.offset_ms - self._last.offset_ms) > STEP_MS else None
 
     @contextmanager

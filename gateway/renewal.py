@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import ssl
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from math import inf
@@ -19,17 +18,17 @@ from typing import NamedTuple, NoReturn
 
 import structlog
 
-from gateway.certificates import as_der, as_pem, find_fault, load_tls_key, make_csr, utc
+from gateway.certificates import as_der, as_pem, find_fault, load_tls_key, make_csr
 from gateway.credentials import SUITES, Credentials
 from gateway.errors import AnswerRefused
 from uplink.answers import Answer, Told
 from uplink.cbor import as_array, as_bytes, dump, load
 from uplink.errors import SealError, WireError
 from uplink.keys import SealingKey
-from uplink.mqtt import tls_context
 from uplink.route import Route
 from uplink.seal import sign_statement, verify_answer
 from uplink.statements import Request
+from uplink.tls import Calendar, MachineCalendar, tls_context
 from uplink.wire import key_id
 
 ANSWER = "office-answer"
@@ -53,7 +52,7 @@ class Renewal:
         suite: str,
         *,
         now_ms: Callable[[], int],
-        utc_s: Callable[[], float] = time.time,
+        calendar: Calendar | None = None,
     ) -> None:
         """Read the kept answers; what does not hold of them is said, and left unused.
 
@@ -66,8 +65,7 @@ class Renewal:
         self._state = state
         self._suite = suite
         self._now_ms = now_ms
-        # By the machine's own clock, as TLS does: a script's clock says nothing of certificates.
-        self._utc_s = utc_s
+        self._calendar = calendar or MachineCalendar()
         self._tls_key = load_tls_key(installed.tls_key.read_text("utf-8"))
         self._told = Told(
             as_der(installed.tls_certificate.read_text("utf-8"))[0],
@@ -107,8 +105,8 @@ class Renewal:
             return False
         try:
             credentials = _check(answer, self.credentials, self._hub, self._state, self._suite)
-            now = utc(self._utc_s())
-            if fault := find_fault(answer.told.certificate, self._hub, self._tls_key, now):
+            present = self._calendar.present()
+            if fault := find_fault(answer.told.certificate, self._hub, self._tls_key, present):
                 _refuse(fault)
         except AnswerRefused as refused:
             log.warning("office-answer-refused", reason=refused.reason, hint=HINT)
@@ -131,7 +129,7 @@ class Renewal:
         if held is self._routed:
             return route
         try:
-            tls = tls_context(held.broker_ca, held.tls_certificate, held.tls_key)
+            tls = tls_context(held.broker_ca, held.tls_certificate, held.tls_key, self._calendar)
         except (OSError, ssl.SSLError) as error:
             log.warning("office-answer-unusable", fault=str(error), hint=HINT)
             return replace(route, receipt_keys=held.receipt_keys)

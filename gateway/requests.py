@@ -66,6 +66,14 @@ class OutboxRequeue(Request, frozen=True, tag="outbox-requeue"):
     sequence: Sequence | None = None
 
 
+class LogLines(Request, frozen=True, tag="log-lines"):
+    """The last lines of the log, with the facts that may be shown to support."""
+
+
+class RoundTrip(Request, frozen=True, tag="round-trip"):
+    """Send a record that is no reading, and wait for the office's receipt of it."""
+
+
 class Scan(Request, frozen=True, tag="scan"):
     """Who was heard in the last minutes, enrolled or not."""
 
@@ -144,6 +152,8 @@ REQUESTS: dict[str, type[Request]] = {
         OutboxStats,
         OutboxVerify,
         OutboxRequeue,
+        LogLines,
+        RoundTrip,
         Scan,
         DeviceAdd,
         DeviceTest,

@@ -36,6 +36,7 @@ NO_SIGNAL = Sentence(
     "No mobile signal here. Move the gateway near a window, then check again.",
     "Check again: `vitalpost devices test {name}`. Or leave: it is sent by itself, later.",
 )
+SIM_NOT_ACTIVE = "The gateway has signal but is not let in. Call us with {hub}."
 OFFICE_SILENT = Sentence(
     "office-silent",
     "Signal is good. The office did not answer. The reading is safe.",

@@ -9,6 +9,8 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Meta, Struct
 
+from gateway.settings_upgrade import FORMAT
+
 DEFAULT_CREDENTIALS = "/etc/vitalpost/credentials"
 
 Text = Annotated[str, Meta(min_length=1, max_length=64, description="a text in quotes")]
@@ -36,6 +38,9 @@ class HubSettings(Struct, frozen=True, forbid_unknown_fields=True):
             description='a zone of tzdata, such as "America/New_York"',
         ),
     ]
+    format: Annotated[
+        int, Meta(ge=1, description=f"{FORMAT}, the format of these settings; left out: 1")
+    ] = FORMAT
     state: Folder = "/var/lib/vitalpost"
     credentials: Annotated[
         str,
@@ -98,6 +103,20 @@ class ClockSettings(Struct, frozen=True, forbid_unknown_fields=True):
         Meta(min_length=1, description='"system" or the name of an installed vitalpost.clocks'),
     ] = "system"
     options: Options = {}
+
+
+class NetworkSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """What the hub does about modem and networks, where ModemManager or NetworkManager runs."""
+
+    watch: Annotated[bool, Meta(description="true or false")] = True
+    recover: Annotated[bool, Meta(description="true or false")] = True
+    prefer: Annotated[
+        tuple[Literal["cellular", "ethernet", "wifi"], ...],
+        Meta(max_length=3, description='an order of "cellular", "ethernet" and "wifi"'),
+    ] = ()
+    budget_mb: Annotated[
+        int, Meta(ge=0, le=1_000_000, description="megabytes a month, 0 for no budget")
+    ] = 0
 
 
 class ControlSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -163,6 +182,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     outbox: OutboxSettings = OutboxSettings()
     radio: RadioSettings = RadioSettings()
     clock: ClockSettings = ClockSettings()
+    network: NetworkSettings = NetworkSettings()
     control: ControlSettings = ControlSettings()
     devices: tuple[DeviceSettings, ...] = ()
 

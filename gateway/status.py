@@ -104,6 +104,7 @@ def _describe_uplink(standing: Standing) -> Facts:
         "connected": standing.is_connected,
         "office_silent": standing.is_office_silent,
         "last_receipt_ms": standing.last_receipt_ms,
+        "last_receipt_s": standing.last_receipt_s,
         "trouble": str(standing.trouble) if standing.trouble else None,
         "refusal": str(standing.refusal) if standing.refusal else None,
         "counts": dict(standing.counts),

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import NoReturn
-
-import structlog
 
 from gateway.clock import Clock, Moment, read_moment
 from gateway.drafts import Draft, Place
@@ -17,25 +16,17 @@ from uplink.records import EventRecord
 
 UPKEEP_S = 60.0
 
-log = structlog.get_logger()
-
 
 async def keep_up(recorder: Recorder, clock: Clock, losses: Iterable[Loss]) -> NoReturn:
     """Record what storage has lost, then every anchor when it is due."""
     found_at = read_moment(clock)
     drafts = [_draft_loss(loss, found_at) for loss in losses]
-    is_told = False
     while True:
-        try:
+        with suppress(OutboxFull):  # which gateway.room says
             if drafts:
                 await recorder.record(drafts)
                 drafts = []
             await recorder.anchor()
-            is_told = False
-        except OutboxFull as error:
-            if not is_told:
-                log.warning("outbox-full", hint=error.hint)
-            is_told = True
         await asyncio.sleep(UPKEEP_S)
 
 

@@ -6,6 +6,7 @@ What it measures and when it sends is said by the device that is made of it (sim
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
@@ -29,7 +30,7 @@ POLL_S = 0.05  # how soon a jump of the script's clock is noticed
 DEFAULT_DATE = datetime(2016, 1, 1)  # noqa: DTZ001  assumed; the device states no zone
 
 
-class Peripheral:
+class Peripheral(ABC):
     """A device that is on the air for a minute after measuring, and serves one hub at a time."""
 
     maker: ClassVar = "Vitalpost"
@@ -71,21 +72,21 @@ class Peripheral:
         for uuid, served in self._served.items():
             served.on(served.EVENT_SUBSCRIPTION, partial(self._on_subscription, uuid))
 
+    @abstractmethod
     def _table(self) -> Table:
         """Its own services."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _has_news(self) -> bool:
         """Whether anything waits for a hub."""
-        raise NotImplementedError
 
-    def _settle_visit(self, visit: Visit) -> None:
+    def _settle_visit(self, visit: Visit) -> None:  # noqa: B027  not every device does
         """A hub has come, subscribed or written: do what is to be done now."""
 
-    def _leave(self, visit: Visit) -> None:
+    def _leave(self, visit: Visit) -> None:  # noqa: B027  not every device does
         """A hub has gone."""
 
-    def _settle_power(self, *, is_on: bool) -> None:
+    def _settle_power(self, *, is_on: bool) -> None:  # noqa: B027  not every device does
         """Time has passed."""
 
     async def run(self) -> None:

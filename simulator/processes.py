@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import resource
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
@@ -14,13 +15,14 @@ from pathlib import Path
 from typing import IO, Any
 
 STOP_TIMEOUT_S = 15
+BLOCK_BYTES = 512  # of ru_oublock, getrusage(2): proc(5)'s `write_bytes` in such blocks
 
 
 class Program:
     """One program that can be started again after it was killed; its output goes to a file.
 
-    `written_bytes` is what all its lives together wrote to storage (`/proc/PID/io`), sampled before
-    each death that is ours.
+    `written_bytes` is what all its lives together wrote to storage, but for those that ended by
+    themselves. The kernel adds it up when they end: while a hub lives it shows nobody.
     """
 
     def __init__(self, name: str, command: Sequence[str], folder: Path) -> None:
@@ -56,14 +58,15 @@ class Program:
         process = self.process
         if process is None or process.returncode is not None:
             return
+        before = _written_blocks()
         with suppress(OSError):  # it has just ended by itself
-            self.written_bytes += written_bytes(process.pid)
             process.send_signal(how)
         try:
             await asyncio.wait_for(process.wait(), STOP_TIMEOUT_S)
         except TimeoutError:
             process.kill()
             await process.wait()
+        self.written_bytes += BLOCK_BYTES * (_written_blocks() - before)
 
     def said(self) -> str:
         """What it has said since it was last started."""
@@ -76,6 +79,10 @@ class Program:
         if self.process is not None and self.process.returncode is not None:
             tail = "\n".join(self.log.read_text(errors="replace").splitlines()[-8:])
             raise RuntimeError(f"{self.name} ended with {self.process.returncode}:\n{tail}")
+
+
+def _written_blocks() -> int:
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_oublock
 
 
 def written_bytes(pid: int) -> int:

@@ -45,6 +45,8 @@ socket = "{folder}/control.sock"
 [radio]
 backend = "virtual"
 options = {{ hci = "{hci}", keystore = "{folder}/hub/bonds.json" }}
+[network]
+watch = false
 [clock]
 source = "script"
 options = {{ file = "{folder}/clock" }}

@@ -5,6 +5,7 @@ UplinkError
 │   └── UnknownKind     a record of a kind that a later version added
 ├── SealError           a key, a signature or a seal that does not hold
 ├── OutboxFull          the readings' quota is used up
+│   └── CardFull        the card has no room left, though the quota has
 ├── OutboxDamaged       the file cannot be used; it was set aside
 ├── OutboxNewer         a later version wrote the file
 ├── OutboxLocked        another process has the file
@@ -77,6 +78,12 @@ class OutboxFull(UplinkError):
         super().__init__(f"{used_bytes} of {limit_bytes} bytes are in use")
         self.used_bytes = used_bytes
         self.limit_bytes = limit_bytes
+
+
+class CardFull(OutboxFull):
+    """The card has no room left for readings, though their quota has; something else fills it."""
+
+    hint = "`df` and `journalctl --disk-usage` show what fills the card; the outbox does not."
 
 
 class OutboxDamaged(UplinkError):

@@ -24,8 +24,8 @@ from uplink.reminders import Reminders
 from uplink.renewal import NoRenewal, Renewal
 from uplink.route import Route
 from uplink.standing import Standing
-from uplink.status import GONE, describe
-from uplink.wire import Run, encode_message
+from uplink.status import GONE, Health, describe
+from uplink.wire import Receipt, Run, encode_message
 from uplink.witness import Witness
 
 INBOX_MESSAGES = 256  # a receipt that is pushed out comes again: its rows are sent again
@@ -56,6 +56,8 @@ class Forwarder:
         connect: Connect = Connection.open,
         wait: Callable[[asyncio.Event, float], Awaitable[None]] = wait_for,
         renewal: Renewal | None = None,
+        on_receipt: Callable[[Receipt], None] = lambda _: None,
+        tell_health: Callable[[], Health] = Health,
     ) -> None:
         self._wake = asyncio.Event()
         self.standing = Standing(pace.silence_s, self._wake.set)
@@ -68,6 +70,7 @@ class Forwarder:
         self._open = connect
         self._wait = wait
         self._renewal = renewal or NoRenewal()
+        self._tell_health = tell_health
         self._offers = Offers(pace)
         self._reminders = Reminders(pace)
         self._receipts = Receipts(
@@ -80,6 +83,7 @@ class Forwarder:
             journal=journal,
             pace=pace,
             now=now,
+            on_receipt=on_receipt,
         )
         self._inbox: deque[Message] = deque(maxlen=INBOX_MESSAGES)
         self._said: tuple[bool, ...] = ()
@@ -88,6 +92,10 @@ class Forwarder:
 
     def new_rows(self) -> None:
         """Say that the outbox has more."""
+        self._wake.set()
+
+    def news(self) -> None:
+        """Say that the hub's health has become another."""
         self._wake.set()
 
     def old_rows(self) -> None:
@@ -213,12 +221,18 @@ class Forwarder:
 
     async def _say_status(self, link: Connection) -> None:
         """Publish the retained status after connecting, on a change of class, else daily."""
-        standing = self.standing
-        to_say = (standing.is_office_silent, bool(standing.refusal), bool(self._outbox.quarantined))
+        standing, health = self.standing, self._tell_health()
+        to_say = (
+            standing.is_office_silent,
+            bool(standing.refusal),
+            bool(self._outbox.quarantined),
+            *health.grade,
+        )
         if to_say == self._said and self._now() < self._say_at:
             return
         self._said, self._say_at = to_say, self._now() + self._pace.status_s
-        status = describe(standing, await self._outbox.stats(), self._route.software)
+        stats = await self._outbox.stats()
+        status = describe(standing, stats, self._route.software, health)
         link.publish(self._route.topic("status"), status, is_retained=True)
 
 

@@ -7,12 +7,10 @@ connection. Reason codes come out as they are: only they tell a publish that the
 from __future__ import annotations
 
 import asyncio
-import socket
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from paho.mqtt.client import Client, MQTTMessage, MQTTv5
@@ -23,40 +21,13 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from uplink.errors import BrokerRefused, BrokerUnreachable
+from uplink.tls import ResumingContext
 from uplink.wire import MAX_MESSAGE_BYTES
 
 REFUSED = 0x80  # MQTT 5.0, 2.4: reason codes from here up are failures
-USER_TIMEOUT_MS = 20_000
 CLOSE_S = 2.0
 CHECK_S = 60.0
 TLS_HINT = "Check this hub's date and certificate, and that the broker's authority issued it."
-
-
-class ResumingContext(ssl.SSLContext):
-    """Client side of TLS 1.3 that offers the broker its last session, which paho never does."""
-
-    session: ssl.SSLSession | None = None
-
-    def wrap_socket(self, sock: socket.socket, *args: Any, **kwargs: Any) -> ssl.SSLSocket:
-        """A socket that has shaken hands and gives up a link that is silent for 20 s."""
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT_MS)
-        kwargs["session"] = self.session
-        wrapped = super().wrap_socket(sock, *args, **kwargs)
-        try:
-            wrapped.do_handshake()
-        except OSError:
-            wrapped.close()  # paho would leave it open
-            raise
-        return wrapped
-
-
-def tls_context(ca: Path, certificate: Path, key: Path) -> ResumingContext:
-    """A context for one broker. Raises OSError and ssl.SSLError where a file is amiss."""
-    context = ResumingContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_3
-    context.load_verify_locations(ca)
-    context.load_cert_chain(certificate, key)
-    return context
 
 
 @dataclass(frozen=True, slots=True)

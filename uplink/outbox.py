@@ -20,7 +20,7 @@ from uplink import claims, survey
 from uplink.checkpoints import Signed
 from uplink.claims import Fate, Released, Requeued, Wanted
 from uplink.epochs import Reach
-from uplink.errors import OutboxDamaged, OutboxFull, OutboxLocked
+from uplink.errors import CardFull, OutboxDamaged, OutboxFull, OutboxLocked
 from uplink.journal import Journal, Step, keep_no_journal
 from uplink.readback import read_back
 from uplink.salvage import (
@@ -37,7 +37,8 @@ from uplink.salvage import (
 from uplink.schema import PAGE_BYTES
 from uplink.statements import Ending, Previous
 from uplink.store import KEEP_DAYS, Batch, Store
-from uplink.survey import Findings, Stats, Survey
+from uplink.survey import Findings, Stats, Survey, Usage
+from uplink.upgrade import VERSION
 from uplink.wire import Ranges
 
 __all__ = [
@@ -51,6 +52,7 @@ __all__ = [
     "Requeued",
     "Signed",
     "Stats",
+    "Usage",
     "Wanted",
 ]
 
@@ -113,6 +115,12 @@ class Outbox:
         return len(self._store.shelf.quarantine)
 
     @property
+    def upgraded_from(self) -> int | None:
+        """The older version in which the file was found."""
+        found = self._store.found_version
+        return found if 0 < found < VERSION else None
+
+    @property
     def checkpoints(self) -> Mapping[bytes, Signed]:
         """The signed checkpoints, by kid, that the backend is to have; a mapping of its own."""
         return self._store.shelf.checkpoints.open
@@ -165,6 +173,10 @@ class Outbox:
 
         await self._in_writer(work)
 
+    async def answer(self) -> None:
+        """Return once the writer thread has come to it. Raises OutboxDamaged."""
+        await self._in_writer(lambda: None)
+
     async def room(self) -> None:
         """Raise OutboxFull if a reading would not fit."""
         await self._in_writer(lambda: self._store.check_room(PAGE_BYTES))
@@ -214,6 +226,10 @@ class Outbox:
         stats = await self._in_writer(lambda: survey.count(self._store))
         return replace(stats, losses=tuple(self.losses))
 
+    async def usage(self) -> Usage:
+        """How much room there is, and what was written to the card."""
+        return await self._in_writer(lambda: survey.measure(self._store))
+
     async def verify(self) -> Findings:
         """Read every row and key record again; what is damaged is set apart and named.
 
@@ -249,7 +265,8 @@ class Outbox:
         except sqlite3.Error as fault:
             if _code(fault) == sqlite3.SQLITE_FULL:
                 used_bytes = self._path.stat().st_size
-                raise OutboxFull(used_bytes, min(used_bytes, self._quota_bytes)) from fault
+                kind = OutboxFull if used_bytes >= self._quota_bytes else CardFull
+                raise kind(used_bytes, self._quota_bytes) from fault
             self._fault = fault
             raise OutboxDamaged(str(self._path), _name(fault)) from fault
         except OSError as fault:

@@ -47,6 +47,7 @@ class Receipts:
         journal: Journal,
         pace: Pace,
         now: Callable[[], float],
+        on_receipt: Callable[[Receipt], None] = lambda _: None,
     ) -> None:
         self._outbox = outbox
         self._witness = witness
@@ -57,6 +58,7 @@ class Receipts:
         self._journal = journal
         self._pace = pace
         self._now = now
+        self._on_receipt = on_receipt
         self._newest_ms = -1
         self._key_record_at: dict[bytes, float] = {}
         self._wanted: dict[bytes, tuple[Ranges, float]] = {}
@@ -68,6 +70,7 @@ class Receipts:
             return []
         self._journal(Step("receipted", receipt.stored))
         self._standing.receipted(receipt.utc_ms)
+        self._on_receipt(receipt)
         is_newest = receipt.utc_ms > self._newest_ms
         self._newest_ms = max(self._newest_ms, receipt.utc_ms)
         await self._settle(receipt)

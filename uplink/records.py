@@ -25,7 +25,7 @@
       ? 12: tstr           ; name, as advertised
       ? 13: tstr ? 14: tstr ? 15: tstr ? 16: tstr   ; maker, model, serial, firmware: device's words
       ; clock (4)
-        8: tstr            ; start, sync, step, daily or stop
+        8: tstr            ; start, sync, step, told, daily or stop
       ; event (5)
         8: tstr            ; measurement-failed, frame-undecodable, battery, clock-read, clock-set,
                            ; bond-made, bond-lost, storage-loss or device-event
@@ -191,7 +191,7 @@ class DeviceRecord:
 
 @dataclass(frozen=True, slots=True)
 class ClockRecord:
-    """An anchor: BOOTTIME and UTC of one instant. `cause`: start, sync, step, daily, stop."""
+    """An anchor: BOOTTIME and UTC of one instant. `cause`: start, sync, step, told, daily, stop."""
 
     stamp: Stamp
     cause: str

@@ -6,6 +6,7 @@
     checkpoint  the signed last checkpoint of an epoch that has ended, until the backend has it
     released    ids of rows that a receipt has named, by the receipt's hour; a damaged row: not so
     quarantine  rows that are damaged or were refused: kept, and stepped over
+    flash       what was written to the card, in one row: a damaged one begins anew
 
 Every row has a CRC-32: SQLite's own check finds little of what happens to a card, and the key that
 sealed a record is gone after a restart.
@@ -19,20 +20,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from uplink.errors import OutboxNewer
+from uplink.reserve import Reserve
+from uplink.upgrade import VERSION, has_tables, upgrade
 
-SCHEMA_VERSION = 1
 PAGE_BYTES = 1024
 RESERVED_PAGES = 256  # above the readings' quota: key records, clock anchors and deletes always fit
 
-_TABLES = (
-    "CREATE TABLE record (id INTEGER PRIMARY KEY, crc INTEGER, sealed BLOB)",
-    "CREATE TABLE epoch (number INTEGER PRIMARY KEY, known INT, ending INT, last INT, chain, crc)",
-    "CREATE TABLE key_record (number INTEGER PRIMARY KEY, kid BLOB, signed BLOB, crc INTEGER)",
-    "CREATE TABLE key_copy (number INTEGER PRIMARY KEY, kid BLOB, signed BLOB, crc INTEGER)",
-    "CREATE TABLE checkpoint (number INTEGER PRIMARY KEY, last INT, signed BLOB, crc INTEGER)",
-    "CREATE TABLE released (first INTEGER PRIMARY KEY, last INT, hour INT, crc INT)",
-    "CREATE TABLE quarantine (id INTEGER PRIMARY KEY, reason TEXT)",
-)
 _SETTINGS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
@@ -43,29 +36,32 @@ _SETTINGS = (
 )
 
 
-def connect(path: Path, quota_bytes: int) -> sqlite3.Connection:
-    """The file, alone and checked. Raises OutboxNewer, and sqlite3.Error where it is no outbox."""
+def connect(path: Path, quota_bytes: int) -> tuple[sqlite3.Connection, int]:
+    """The file, alone, checked and of this version; and the version it was found in, 0: empty.
+
+    Raises OutboxNewer, and sqlite3.Error where it is no outbox.
+    """
     db = sqlite3.connect(path, timeout=0, isolation_level=None)
     db.text_factory = bytes  # a damaged text need not be UTF-8
     try:
         db.execute(f"PRAGMA page_size = {PAGE_BYTES}")  # before the file has a page
         db.execute("PRAGMA locking_mode = EXCLUSIVE")  # before WAL: no -shm file to die of
-        [version] = db.execute("PRAGMA user_version").fetchone()
-        if version > SCHEMA_VERSION:
-            if _has_our_tables(db) or not is_consistent(db):
+        [found] = db.execute("PRAGMA user_version").fetchone()
+        if found > VERSION:
+            if has_tables(db, VERSION) or not is_consistent(db):
                 raise sqlite3.DatabaseError  # noqa: TRY301  the version itself may be damaged
-            raise OutboxNewer(str(path), version, SCHEMA_VERSION)  # noqa: TRY301  closes below
+            raise OutboxNewer(str(path), found, VERSION)  # noqa: TRY301  closes below
+        if not has_tables(db, found):
+            raise sqlite3.DatabaseError  # noqa: TRY301  closes below
         for setting in _SETTINGS:
             db.execute(setting)
+        _upgrade(db, found, path)
+        # Only now: of an older file every page may be in use.
         db.execute(f"PRAGMA max_page_count = {quota_bytes // PAGE_BYTES + RESERVED_PAGES}")
-        if not version:
-            db.executescript(
-                ";".join(("BEGIN", *_TABLES, f"PRAGMA user_version = {SCHEMA_VERSION}", "COMMIT"))
-            )
         with unless_full():
             # Frames behind a damaged one would be found damaged again at the next start.
             db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        if not _has_our_tables(db) or not is_consistent(db):
+        if not has_tables(db, VERSION) or not is_consistent(db):
             raise sqlite3.DatabaseError  # noqa: TRY301  closes below
     except UnicodeDecodeError as fault:
         db.close()  # SQLite quotes the damaged text of a table
@@ -73,7 +69,7 @@ def connect(path: Path, quota_bytes: int) -> sqlite3.Connection:
     except BaseException:
         db.close()
         raise
-    return db
+    return db, found
 
 
 def is_consistent(db: sqlite3.Connection) -> bool:
@@ -81,9 +77,15 @@ def is_consistent(db: sqlite3.Connection) -> bool:
     return bool(db.execute("PRAGMA quick_check(1)").fetchone() == (b"ok",))
 
 
-def _has_our_tables(db: sqlite3.Connection) -> bool:
-    tables = db.execute("SELECT sql FROM sqlite_master").fetchall()
-    return tables == [(sql.encode(),) for sql in _TABLES]
+def _upgrade(db: sqlite3.Connection, found: int, path: Path) -> None:
+    try:
+        upgrade(db, found)
+    except sqlite3.OperationalError as fault:
+        if fault.sqlite_errorcode != sqlite3.SQLITE_FULL:
+            raise
+        Reserve(path).give_up()  # a full card must not keep what lies there from leaving
+        [reached] = db.execute("PRAGMA user_version").fetchone()
+        upgrade(db, reached)
 
 
 @contextmanager

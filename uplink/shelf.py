@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 from uplink.checkpoints import Checkpoints
 from uplink.epochs import Epoch, Epochs
 from uplink.errors import SealError
+from uplink.flash import FlashCount
 from uplink.quarantine import DAMAGED, Quarantine
 from uplink.reserve import RESERVE_BYTES, Reserve
 from uplink.retention import Retention
@@ -19,6 +22,7 @@ from uplink.wire import MAX_SEQUENCE
 
 GROUP = 100  # rows that receipts have named are written in such, and make way for new ones
 DELETE_GROUP = 1000  # rows that have stayed long enough leave in such
+NEARLY_FULL = 0.8  # of the quota: from there on no row is kept that a receipt has named
 KEPT_EPOCHS = 8  # without rows: a receipt that comes twice still finds its epoch
 
 
@@ -29,12 +33,13 @@ class Shelf:
     What receipts change is written in groups, or with the next thing that must be written at once.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  one for each thing it is lent
         self,
         db: sqlite3.Connection,
-        reserve: Reserve,
+        path: Path,
         quota_bytes: int,
         keep_days: int,
+        flash: FlashCount,
         *,
         is_doubtful: bool,
     ) -> None:
@@ -46,7 +51,9 @@ class Shelf:
         self.retention = Retention(db, keep_days)
         self.checkpoints = Checkpoints(db, self.epochs)
         self._db = db
-        self._reserve = reserve
+        self._path = path
+        self._reserve = Reserve(path)
+        self._flash = flash
         self._load(is_doubtful=is_doubtful)
 
     def select(self, first: int, last: int) -> sqlite3.Cursor:
@@ -71,13 +78,22 @@ class Shelf:
         used, _ = self._count_bytes()
         return used
 
+    def card_bytes(self) -> int:
+        """Bytes that the card has room for: free pages of the file, and what the file may take."""
+        _, free = self._count_bytes()
+        card = os.statvfs(self._path.parent)
+        return free + card.f_bavail * card.f_frsize
+
     def make_room(self, coming_bytes: int) -> bool:
-        """Whether quota and card have room for so many bytes; the oldest released rows make way."""
-        while not self._has_room(coming_bytes):
+        """Whether quota and card have room for so many bytes.
+
+        Released rows make way, the oldest first, where the quota is nearly used up.
+        """
+        while not self._has_room(coming_bytes, int(NEARLY_FULL * self.quota_bytes)):
             oldest = self.retention.rows.oldest(GROUP)
             if not oldest or not self._delete(oldest):
-                return False
-        return True
+                break
+        return self._has_room(coming_bytes, self.quota_bytes)
 
     def insert(self, epoch: Epoch, rows: Sequence[tuple[int, bytes]]) -> None:
         """Write all rows or none. Raises SealError for one that is there with other bytes."""
@@ -175,10 +191,10 @@ class Shelf:
             return False
         return True
 
-    def _has_room(self, coming_bytes: int) -> bool:
+    def _has_room(self, coming_bytes: int, limit_bytes: int) -> bool:
         used, free = self._count_bytes()
         is_held = self._reserve.hold(max(0, RESERVE_BYTES - free))
-        return is_held and used + coming_bytes <= self.quota_bytes
+        return is_held and used + coming_bytes <= limit_bytes
 
     def _relieve(self) -> None:
         """Put the log into the database, with the room that was held for it."""
@@ -194,7 +210,7 @@ class Shelf:
 
     @contextmanager
     def _saving(self) -> Iterator[None]:
-        parts = (self.epochs, self.retention, self.quarantine, self.checkpoints)
+        parts = (self.epochs, self.retention, self.quarantine, self.checkpoints, self._flash)
         with self.transaction():
             for part in parts:
                 part.save()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -37,6 +38,7 @@ class Standing:
         self.refusal: BrokerRefused | None = None
         self.trouble: BrokerUnreachable | BrokerRefused | None = None
         self.last_receipt_ms: int | None = None
+        self._receipt_at: float | None = None
         self._silence_s = silence_s
         self._silence: asyncio.TimerHandle | None = None
         self._on_change = on_change
@@ -82,7 +84,13 @@ class Standing:
         """The office has sent a valid receipt."""
         self.counts["receipts"] += 1
         self.last_receipt_ms = utc_ms
+        self._receipt_at = time.monotonic()
         self._note_office(is_silent=False)
+
+    @property
+    def last_receipt_s(self) -> int | None:
+        """How long ago it came: its own time is the office's, and the hub's may be anything."""
+        return None if self._receipt_at is None else round(time.monotonic() - self._receipt_at)
 
     def ignored(self, what: str, count: int = 1) -> None:
         """Something came in as a receipt and is none."""

@@ -11,10 +11,10 @@ from typing import NamedTuple
 from uplink.ages import Age, Ages
 from uplink.checkpoints import Signed
 from uplink.epochs import Epoch, Reach
-from uplink.errors import OutboxFull, SealError
+from uplink.errors import CardFull, OutboxFull, SealError
+from uplink.flash import FlashCount, read_written
 from uplink.quarantine import DAMAGED
 from uplink.readback import Rescued
-from uplink.reserve import Reserve
 from uplink.schema import connect, unless_full
 from uplink.shelf import Shelf
 from uplink.statements import Ending, Previous
@@ -47,10 +47,13 @@ class Store:
         is_doubtful: bool = False,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.db = connect(path, quota_bytes)
+        began_bytes = read_written()
+        self.db, self.found_version = connect(path, quota_bytes)
         try:
-            reserve = Reserve(path)
-            self.shelf = Shelf(self.db, reserve, quota_bytes, keep_days, is_doubtful=is_doubtful)
+            self.flash = FlashCount(self.db, now, began_bytes)
+            self.shelf = Shelf(
+                self.db, path, quota_bytes, keep_days, self.flash, is_doubtful=is_doubtful
+            )
         except BaseException:
             self.db.close()
             raise
@@ -76,6 +79,7 @@ class Store:
         """Leave the file to others; if it `is_sound`, what receipts have changed is written."""
         with closing(self.db):
             if is_sound:
+                self.flash.finish()
                 self.shelf.tidy(is_last=True)
 
     def begin_epoch(self, kid: bytes, key_record: bytes) -> None:
@@ -93,12 +97,14 @@ class Store:
         try:
             with self.shelf.transaction():
                 self.shelf.epochs.save()
+                self.flash.save()
                 if checkpoint:
                     self.shelf.checkpoints.write(epoch, checkpoint)
         except BaseException:
             epoch.ending = before
             raise
         self.shelf.epochs.saved()
+        self.flash.saved()
         if checkpoint:
             self.shelf.checkpoints.offer(epoch, checkpoint)
             self.shelf.checkpoints.thin({first >> 32 for first, _ in self.shelf.waiting})
@@ -145,7 +151,9 @@ class Store:
         """Make room in the readings' quota for so many bytes; raise OutboxFull if needed."""
         shelf = self.shelf
         if not shelf.make_room(coming_bytes) and is_needed:
-            raise OutboxFull(shelf.used_bytes(), shelf.quota_bytes)
+            used_bytes = shelf.used_bytes()
+            is_quota = used_bytes + coming_bytes > shelf.quota_bytes
+            raise (OutboxFull if is_quota else CardFull)(used_bytes, shelf.quota_bytes)
 
     def peek(self, after: int, limit_records: int, limit_bytes: int) -> Batch:
         """The oldest rows behind the cursor that wait."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from uplink.epochs import key_crc
+from uplink.flash import Written
 from uplink.quarantine import DAMAGED
 from uplink.salvage import Loss
-from uplink.schema import is_consistent
+from uplink.schema import PAGE_BYTES, is_consistent
 from uplink.store import Store
 
 SLICE_ROWS = 1000  # verified at a time: between two slices readings are committed
@@ -19,7 +21,8 @@ class Stats:
     """Rows by where they stand, bytes, and what is still to be said to the backend.
 
     `oldest_s` is how long the oldest row has waited, at least that where `oldest_is_at_least`: it
-    was there when the outbox was opened. `open_epochs` have rows that wait or a checkpoint to send.
+    was there when the outbox was opened. `open_epochs` have rows that wait or a checkpoint to send;
+    `oldest_open` and `newest_open` are the kids of the first and the last of them, empty for none.
     """
 
     waiting: int
@@ -33,6 +36,21 @@ class Stats:
     oldest_s: float
     oldest_is_at_least: bool
     losses: Sequence[Loss]
+    oldest_open: bytes = b""
+    newest_open: bytes = b""
+
+
+class Usage(NamedTuple):
+    """How much room is taken, and how much the card has; `written`: None where nobody counts.
+
+    `has_room`: a reading would be kept now, for which released rows have made way if they must.
+    """
+
+    used_bytes: int
+    quota_bytes: int
+    card_bytes: int
+    has_room: bool
+    written: Written | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +89,11 @@ def count(store: Store) -> Stats:
     shelf = store.shelf
     age = store.age
     waiting = {first >> 32 for first, _ in shelf.waiting}
-    kids = {shelf.epochs.by_number[number].kid for number in waiting}
+    kids = {
+        shelf.epochs.by_number[number].kid for number in waiting
+    } | shelf.checkpoints.open.keys()
+    numbers = sorted(shelf.epochs.by_kid[kid].number for kid in kids & shelf.epochs.by_kid.keys())
+    by_age = [shelf.epochs.by_number[number].kid for number in numbers]
     return Stats(
         waiting=shelf.waiting.count,
         released=shelf.retention.rows.count,
@@ -79,11 +101,22 @@ def count(store: Store) -> Stats:
         used_bytes=shelf.used_bytes(),
         quota_bytes=shelf.quota_bytes,
         epochs=len(shelf.epochs.by_kid),
-        open_epochs=len(kids | shelf.checkpoints.open.keys()),
+        open_epochs=len(kids),
         open_checkpoints=len(shelf.checkpoints.open),
         oldest_s=age.seconds,
         oldest_is_at_least=age.is_at_least,
         losses=(),
+        oldest_open=by_age[0] if by_age else b"",
+        newest_open=by_age[-1] if by_age else b"",
+    )
+
+
+def measure(store: Store) -> Usage:
+    """How much room there is."""
+    shelf = store.shelf
+    has_room = shelf.make_room(PAGE_BYTES)
+    return Usage(
+        shelf.used_bytes(), shelf.quota_bytes, shelf.card_bytes(), has_room, store.flash.look()
     )
 
 

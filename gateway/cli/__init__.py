@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from types import ModuleType
 
 from gateway.errors import GatewayError, NotAllowed, SettingsError
 from uplink.errors import OutboxNewer, UplinkError
@@ -13,6 +14,7 @@ from uplink.errors import OutboxNewer, UplinkError
 COMMANDS = {
     "run": "run the hub",
     "status": "how the running hub stands, and what is amiss",
+    "doctor": "check this hub from its settings to a receipt, and say what to do",
     "scan": "who is in range, and which driver is for it",
     "devices": "list, add, test, swap or remove devices",
     "outbox": "count, verify or send once more what waits on flash",
@@ -20,6 +22,7 @@ COMMANDS = {
     "decode": "show what a driver makes of frames",
     "drivers": "list the installed drivers, or hold them to the rules",
     "config": "check the settings, or print their schema",
+    "support-bundle": "gather what support may know of this hub, sealed to support's key",
     "provision": "make this hub's keys, and install what the office answers",
     "demo": "play a month of a patient through hub, broker and backend",
     "version": "print the version",
@@ -38,16 +41,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     for name, what in COMMANDS.items():
         command = commands.add_parser(name, help=what, description=what)
         if name in words[:1]:
-            import_module(f"gateway.cli.{name}").add_arguments(command)
+            _load(name).add_arguments(command)
     args = parser.parse_args(words)
     try:
-        return int(import_module(f"gateway.cli.{args.command}").run(args))
+        return int(_load(args.command).run(args))
     except (GatewayError, UplinkError) as error:
         tell(error)
         if isinstance(error, NotAllowed):
             return EXIT_DENIED
         is_set_up_wrong = isinstance(error, SettingsError | OutboxNewer)
         return EXIT_SETTINGS if is_set_up_wrong else EXIT_PROBLEM
+
+
+def _load(command: str) -> ModuleType:
+    return import_module(f"gateway.cli.{command.replace('-', '_')}")
 
 
 def tell(error: GatewayError | UplinkError) -> None:

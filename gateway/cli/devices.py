@@ -13,7 +13,7 @@ from gateway.cli import EXIT_USAGE
 from gateway.cli.following import follow
 from gateway.cli.words import ago, table, yes_no
 from gateway.client import ask
-from gateway.config import DEFAULT_PATH, load_settings
+from gateway.config import DEFAULT_PATH, load_control
 from gateway.kinds import KINDS
 from gateway.sentences import CONSENT, OLD_STOPS
 
@@ -52,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Do it and return the exit code."""
-    control = load_settings(args.settings).control
+    control = load_control(args.settings)
     match args.action:
         case "list":
             return _list(ask(control, "devices")["devices"], as_json=args.json)
@@ -85,7 +85,7 @@ def _add(args: argparse.Namespace) -> int:
         facts["name"] = args.name
     if args.passkey is not None:
         facts["passkey"] = args.passkey
-    control = load_settings(args.settings).control
+    control = load_control(args.settings)
     begun = ask(
         control,
         "device-add",

@@ -12,7 +12,7 @@ from typing import Any
 from gateway.cli import EXIT_PROBLEM
 from gateway.cli.words import ago, strength, table
 from gateway.client import ask
-from gateway.config import DEFAULT_PATH, load_settings
+from gateway.config import DEFAULT_PATH, load_control
 
 TITLES = ("ADDRESS", "NAME", "DEVICE", "SIGNAL", "HEARD", "HERE")
 NOTHING = "No device is in range. Hold its button until it blinks, next to the gateway."
@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print who was heard; 1 where nobody was."""
-    control = load_settings(args.settings).control
+    control = load_control(args.settings)
     found = ask(control, "scan")["found"]
     if args.seconds > 0:
         time.sleep(min(args.seconds, 300))

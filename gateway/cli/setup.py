@@ -10,7 +10,7 @@ from pathlib import Path
 
 from gateway.cli.words import span
 from gateway.client import ask
-from gateway.config import DEFAULT_PATH, load_settings
+from gateway.config import DEFAULT_PATH, load_control
 
 COUNT_S = 1.0
 ACTIONS = {
@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Do it, and print how the window stands."""
-    control = load_settings(args.settings).control
+    control = load_control(args.settings)
     setup = ask(control, f"setup-{args.action}")
     while getattr(args, "watch", False) and setup["open"]:
         left = f"Set-up closes in {setup['left_s'] // 60}:{setup['left_s'] % 60:02}"

@@ -35,10 +35,14 @@ log = structlog.get_logger()
 
 
 class Central:
-    """Scans for as long as it runs and connects on sight; `settled` once a scan was tried."""
+    """Scans for as long as it runs and connects on sight; `settled` once a scan was tried.
+
+    `turned_at` is when its loop last turned, by the event loop's clock: the watchdog's proof of it.
+    """
 
     def __init__(self, station: Station, sessions: Iterable[Sessions]) -> None:
         self.settled = asyncio.Event()
+        self.turned_at = 0.0
         self._station = station
         self._sessions = {each.device.address: each for each in sessions}
         self._held: dict[Sessions, asyncio.Task[None]] = {}
@@ -94,6 +98,7 @@ class Central:
         is_told = False
         delay_s = FIRST_DELAY_S
         while True:
+            self._note_turn()
             try:
                 await self._station.radio.start()
                 await self._let_go()
@@ -134,10 +139,14 @@ class Central:
         self._heard_at = loop.time()
         left_s = SILENCE_S
         while left_s > 0:
+            self._note_turn()
             with suppress(TimeoutError):
                 async with asyncio.timeout(left_s):
                     await self._watch()
             left_s = self._heard_at + SILENCE_S - loop.time()
+
+    def _note_turn(self) -> None:
+        self.turned_at = asyncio.get_running_loop().time()
 
     async def _watch(self) -> None:
         try:

@@ -7,7 +7,8 @@ from backend.keygen import add_key, make_keys, renew_revoked
 from backend.keys import load_authority
 from tests.fakes.broker import MosquittoBroker
 from uplink.errors import BrokerUnreachable
-from uplink.mqtt import Broker, Connection, tls_context
+from uplink.mqtt import Broker, Connection
+from uplink.tls import tls_context
 
 
 class Keys:

@@ -1,8 +1,6 @@
 """What was measured, by which device, and every key: sought in all that an office writes."""
 
 import sqlite3
-import struct
-from base64 import b64encode
 from contextlib import closing
 from decimal import Decimal
 from typing import NamedTuple
@@ -15,6 +13,7 @@ from backend.facts_log import LOG as FACTS_LOG
 from drivers.blood_pressure import decode as decode_frame
 from tests.backend.at_broker import BackendProcess, HubAtBroker, write_settings
 from tests.backend.office import DAY, KEY, PATIENT, RECEIPT_KEY, START, frame, naive
+from tests.fakes.canaries import forms_of, forms_of_value
 from uplink.keys import hpke_info
 from uplink.records import DeviceRecord, ObservationFact, ReadingRecord
 from uplink.seal import verify_statement
@@ -32,22 +31,6 @@ class Written(NamedTuple):
 
     data: dict[str, bytes]
     modes: dict[str, int]
-
-
-def forms_of(data):
-    """Bytes as they may lie anywhere: as they are, in hex, in base64 at any offset."""
-    yield from (data, data.hex().encode(), data.hex().upper().encode())
-    for shift in range(3):
-        yield b64encode(bytes(shift) + data)[4 : -4 - shift]
-
-
-def forms_of_value(value):
-    """A number as text, as the integer of its digits, as a float."""
-    digits = int(str(value).replace(".", ""))
-    size = (digits.bit_length() + 7) // 8
-    yield from (str(value).encode(), str(digits).encode())
-    yield from (digits.to_bytes(size, "big"), digits.to_bytes(size, "little"))
-    yield from (struct.pack(order + "d", float(value)) for order in "<>")
 
 
 def data_key(hub):

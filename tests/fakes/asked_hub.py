@@ -8,6 +8,8 @@ from pathlib import Path
 from drivers.blood_pressure import BloodPressure
 from gateway.answers import Answers
 from gateway.devices import Device
+from gateway.reports import Reporter
+from gateway.round_trip import Prober
 from gateway.sessions import Sessions
 from gateway.setup import SetupWindow
 from gateway.status import Parts
@@ -27,20 +29,23 @@ class AskedHub:
         self.standing = Standing(30, lambda: None)
         self.setup = SetupWindow(lambda: self.clock.boottime_s)
         device = Device("cuff", "F0:00:00:12:34:56", b"i" * 16, BloodPressure(), is_bonded=True)
-        self.sessions = Sessions(device, storage.start_recorder(), storage.steps.note)
-        self.answers = Answers(
-            Parts(
-                hub="hub-1",
-                software="vitalpost 0.1.0",
-                clock=self.clock,
-                outbox=storage.outbox,
-                standing=self.standing,
-                sessions=[self.sessions],
-                setup=self.setup,
-                counts=self.counts,
-                send_again=lambda: self.sent_again.append(True),
-            )
+        recorder = storage.start_recorder()
+        self.sessions = Sessions(device, recorder, storage.steps.note)
+        self.reporters: list[Reporter] = []
+        self.parts = Parts(
+            hub="hub-1",
+            software="vitalpost 0.1.0",
+            clock=self.clock,
+            outbox=storage.outbox,
+            standing=self.standing,
+            sessions=[self.sessions],
+            setup=self.setup,
+            counts=self.counts,
+            send_again=lambda: self.sent_again.append(True),
+            reporters=self.reporters,
         )
+        prober = Prober(recorder, storage.outbox, self.clock, self.standing)
+        self.answers = Answers(self.parts, prober=prober)
 
     @classmethod
     async def open(cls, folder: Path, counts: Counter[str] | None = None) -> AskedHub:

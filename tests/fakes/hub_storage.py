@@ -53,7 +53,7 @@ class HubStorage:
         await self.outbox.close()
         self.outbox = await Outbox.open(self._folder / "outbox.db", quota_bytes=4 << 20)
 
-    def start_recorder(self) -> Recorder:
+    def start_recorder(self, **options) -> Recorder:
         return Recorder(
             self.outbox,
             self.clock,
@@ -61,6 +61,7 @@ class HubStorage:
             self.witness,
             software="vitalpost 0",
             journal=self.steps.note,
+            **options,
         )
 
     def read_checkpoints(self) -> list[Checkpoint]:

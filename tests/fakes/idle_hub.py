@@ -32,7 +32,11 @@ def main(settings: Path) -> None:
     sys.modules.update(dict.fromkeys(NO_HUBS))
     command = import_module("gateway.cli.run")
     command.log.configure()
-    asyncio.run(command.run_hub(command.load_settings(settings), on_ready=look_and_stop))
+    asyncio.run(
+        command.run_hub(
+            import_module("gateway.config").load_settings(settings), on_ready=look_and_stop
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -9,19 +9,22 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+YEAR = (-1, 365)
+
 
 class Authority:
     """Issues certificates into `folder`: `NAME.crt` and `NAME.key` for each name.
 
-    Its own is `ca.crt`; nothing is revoked in `ca.crl`.
+    Its own is `ca.crt`; nothing is revoked in `ca.crl`. `days` are when a certificate begins and
+    ends, in days from now.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, days: tuple[int, int] = YEAR) -> None:
         self.folder = folder
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = _name("test authority")
         constraints = x509.BasicConstraints(ca=True, path_length=0)
-        builder = _builder(self._name, self._name, self._key).add_extension(constraints, True)
+        builder = _builder(self._name, self._name, self._key, days).add_extension(constraints, True)
         certificate = builder.sign(self._key, hashes.SHA256())
         self.certificate = folder / "ca.crt"
         self.certificate.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
@@ -34,13 +37,13 @@ class Authority:
         self.revoked = folder / "ca.crl"
         self.revoked.write_bytes(revoked.public_bytes(serialization.Encoding.PEM))
 
-    def issue(self, name: str) -> tuple[Path, Path]:
+    def issue(self, name: str, days: tuple[int, int] = YEAR) -> tuple[Path, Path]:
         """Certificate and key for a client `name`, or for a server on loopback."""
         key = ec.generate_private_key(ec.SECP256R1())
         hosts = [x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))]
         uses = [ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH]
         certificate = (
-            _builder(_name(name), self._name, key)
+            _builder(_name(name), self._name, key, days)
             .add_extension(x509.SubjectAlternativeName(hosts), False)
             .add_extension(x509.ExtendedKeyUsage(uses), False)
             .sign(self._key, hashes.SHA256())
@@ -63,7 +66,7 @@ def _name(common_name: str) -> x509.Name:
 
 
 def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, days: tuple[int, int]
 ) -> x509.CertificateBuilder:
     now = datetime.now(UTC)
     return (
@@ -72,6 +75,6 @@ def _builder(
         .issuer_name(issuer)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=365))
+        .not_valid_before(now + timedelta(days=days[0]))
+        .not_valid_after(now + timedelta(days=days[1]))
     )

@@ -15,15 +15,17 @@ from typing import ClassVar
 from drivers.errors import LinkLost
 from drivers.spi import Frame
 from gateway.clock import read_moment
+from gateway.clock_floor import Floor
 from gateway.devices import Device
 from gateway.links import Exchange
 from gateway.recorder import Recorder
 from gateway.sessions import Sessions
+from gateway.timekeeper import Timekeeper
 from simulator.frames import pack_time, unpack_time
 from simulator.history import Step
 from tests.faults.cord import ACKNOWLEDGE, CLOCK, MEASUREMENT, AcknowledgingCuff
 from tests.faults.net import Net
-from tests.faults.world import CUFF, ZONE, Cuff, HubClock, Note
+from tests.faults.world import CUFF, STARTS, ZONE, Cuff, HubClock, Note
 from uplink.forwarder import Forwarder
 from uplink.journal import Step as Told
 from uplink.keys import SealingKey, Signer
@@ -55,12 +57,14 @@ class House:
         note: Note,
         net: Net,
         keys: tuple[Signer, SealingKey, bytes],
+        *,
+        clock: HubClock,
     ) -> None:
         self.outbox = folder / "outbox.db"
         self.dice = dice
         self.note = note
         self.net = net
-        self.clock = HubClock(dice)
+        self.clock = clock
         self.cuff = Cuff(dice, note)
         self.signer, self.sealing_key, self.receipt_key = keys
         self.kills = 0
@@ -82,6 +86,8 @@ class Life:
         broker = Broker("broker", 8883, HUB, None)
         sign = partial(sign_statement, signer=house.signer)
         witness = Witness(HUB, sign, lambda: read_moment(house.clock).utc_ms)
+        floor = Floor(house.outbox.parent, STARTS)
+        self.keeper = Timekeeper(house.clock, house.clock, floor, lambda: 0)
         self._forwarder = Forwarder(
             self._outbox,
             Route(broker, [house.receipt_key], software="vitalpost"),
@@ -90,19 +96,21 @@ class Life:
             pace=Pace(draw=house.dice.uniform),
             now=asyncio.get_running_loop().time,
             connect=house.net.connect,
+            on_receipt=self.keeper.receipted,
         )
         self._recorder = Recorder(
             self._outbox,
-            house.clock,
+            self.keeper,
             partial(open_epoch, HUB, house.signer, house.sealing_key),
             witness,
             software="vitalpost",
-            journal=self._journal,
+            journal=self.keeper.follow(self._journal),
             on_commit=self._forwarder.new_rows,
+            best=self.keeper.best,
         )
         device = Device("cuff", "", CUFF, AcknowledgingCuff(), is_bonded=False)
         self._sessions = Sessions(device, self._recorder, self._journal)
-        work = (self._forwarder.run(), self._keep_up(), self._serve())
+        work = (self._forwarder.run(), self._keep_up(), self._serve(), self.keeper.run())
         self._tasks = [asyncio.create_task(each) for each in work]
 
     async def stop(self) -> None:

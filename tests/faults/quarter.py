@@ -33,7 +33,7 @@ from tests.faults.lives import HUB, House, Life
 from tests.faults.loop import VirtualLoop
 from tests.faults.net import Net
 from tests.faults.run import Result, Run, conclude
-from tests.faults.world import CUFF, STARTS, ZONE, now_s
+from tests.faults.world import CUFF, STARTS, ZONE, HubClock, now_s
 from uplink.keys import X25519, OpeningKey, Signer
 
 DAY_S = 86_400.0
@@ -48,6 +48,8 @@ HABITS = ((8.2, 0.9, 0.4), (20.7, 0.7, 0.6), (23.98, 0.1, 0.03))  # hour, how of
 
 class Quarter:
     """One seed."""
+
+    days = DAYS
 
     def __init__(self, seed: int, folder: Path) -> None:
         self.dice = Random(seed)
@@ -65,14 +67,15 @@ class Quarter:
         )
         self.net = Net(self.dice, intake, self.steps.append)
         keys = (self.signer, self.opening_key.public(), receipt_key.public())
-        self.house = House(folder, self.dice, self.steps.append, self.net, keys)
+        clock = self._make_clock()
+        self.house = House(folder, self.dice, self.steps.append, self.net, keys, clock=clock)
         self.injected = Counter[str]()
 
     async def pass_by(self) -> None:
         """Live through it, heal, and wait until the office has everything."""
         troubles = (self._live(), self._break_net(), self._break_office(), self._break_clock())
         tasks = [asyncio.create_task(each) for each in (*troubles, self._measure())]
-        await asyncio.sleep(DAYS * DAY_S)
+        await asyncio.sleep(self.days * DAY_S)
         for task in tasks:
             task.cancel()
         for ended in await asyncio.gather(*tasks, return_exceptions=True):
@@ -161,6 +164,9 @@ class Quarter:
             await asyncio.sleep(dice.expovariate(1 / (0.6 * DAY_S)))
             net.open_office()
 
+    def _make_clock(self) -> HubClock:
+        return HubClock(self.dice)
+
     async def _break_clock(self) -> None:
         dice, clock, net = self.dice, self.house.clock, self.net
         while True:
@@ -173,7 +179,7 @@ class Quarter:
 
     async def _measure(self) -> None:
         dice, loop = self.dice, asyncio.get_running_loop()
-        for at_s in _habits(dice):
+        for at_s in _habits(dice, self.days):
             await asyncio.sleep(max(0, at_s - loop.time()))
             self.house.cuff.measure()
 
@@ -185,8 +191,8 @@ class Quarter:
             enter_monitoring(connection, begun, int(STARTS.timestamp() * 1000))
 
 
-def _habits(dice: Random) -> Iterator[float]:
-    for day in range(DAYS):
+def _habits(dice: Random, days: int) -> Iterator[float]:
+    for day in range(days):
         for hour, often, spread in HABITS:
             if dice.random() < often:
                 yield (day * 24 + hour + dice.uniform(-spread, spread)) * 3600
@@ -194,6 +200,11 @@ def _habits(dice: Random) -> Iterator[float]:
 
 async def quarters(run: Run) -> Result:
     """2 or 100 seeds from the run's own up; the first violation names its seed."""
+    return await live_all(run, Quarter)
+
+
+async def live_all(run: Run, kind: type[Quarter]) -> Result:
+    """So many seeds of a kind."""
     seeds = range(run.seed, run.seed + run.either(2, 100))
     place = run.folder if FILES_IN_MEMORY is None else FILES_IN_MEMORY
     with (
@@ -204,7 +215,7 @@ async def quarters(run: Run) -> Result:
         folders = [Path(folder) / str(seed) for seed in seeds]
         results = await asyncio.gather(
             *(
-                loop.run_in_executor(pool, live_through, seed, folder)
+                loop.run_in_executor(pool, live_through, seed, folder, kind)
                 for seed, folder in zip(seeds, folders, strict=True)
             )
         )
@@ -215,24 +226,24 @@ async def quarters(run: Run) -> Result:
         if result.violation
     )
     steps = sum(int(result.note) for result in results)
-    note = f"{len(results)} x {DAYS} days, {steps} steps"
+    note = f"{len(results)} x {kind.days} days, {steps} steps"
     return replace(total, note=note, violation=next(bad, None))
 
 
-def live_through(seed: int, folder: Path) -> Result:
+def live_through(seed: int, folder: Path, kind: type[Quarter] = Quarter) -> Result:
     """One quarter; its note is the number of its steps."""
     keep_silent()
     folder.mkdir()
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-        quarter = runner.run(_play(seed, folder))
+        quarter = runner.run(_play(seed, folder, kind))
     verdict = quarter.judge()
     shutil.rmtree(folder)
     injected = quarter.injected.total() + quarter.net.fates.total() + quarter.house.kills
     return conclude(verdict, injected, str(verdict.counts["steps"]))
 
 
-async def _play(seed: int, folder: Path) -> Quarter:
-    quarter = Quarter(seed, folder)
+async def _play(seed: int, folder: Path, kind: type[Quarter]) -> Quarter:
+    quarter = kind(seed, folder)
     await quarter.pass_by()
     return quarter
 

@@ -48,6 +48,8 @@ socket = "{folder}/control.sock"
 [radio]
 backend = "cord"
 options = {{ port = {ward} }}
+[network]
+watch = false
 [clock]
 source = "script"
 options = {{ file = "{clock}" }}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 
 from tests.faults.brokers import forgetful_broker, refusing_broker
+from tests.faults.clocks import clocks
 from tests.faults.comebacks import comebacks
 from tests.faults.crowd import reconnections
 from tests.faults.drain import drain
@@ -17,6 +18,7 @@ from tests.faults.rollbacks import restored_card, restored_ledger
 from tests.faults.run import Result, Run
 from tests.faults.storage.book_flips import flipped_ledger
 from tests.faults.storage.calls import failing_calls
+from tests.faults.storage.cuts import power_cuts
 from tests.faults.storage.flips import flipped_outbox
 from tests.faults.storage.key_flips import flipped_keys
 from tests.faults.storage.room import full_card
@@ -25,6 +27,7 @@ from tests.faults.wipes import wiped_cards
 SCENARIOS: Mapping[str, Callable[[Run], Awaitable[Result]]] = {
     "kills": random_kills,
     "quarters": quarters,
+    "clocks": clocks,
     "silent-link": silent_link,
     "refusing-broker": refusing_broker,
     "forgetful-broker": forgetful_broker,
@@ -38,6 +41,7 @@ SCENARIOS: Mapping[str, Callable[[Run], Awaitable[Result]]] = {
     "comebacks": comebacks,
     "reconnections": reconnections,
     "storage-calls": failing_calls,
+    "power-cuts": power_cuts,
     "outbox-flips": flipped_outbox,
     "key-flips": flipped_keys,
     "ledger-flips": flipped_ledger,

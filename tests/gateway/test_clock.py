@@ -5,6 +5,9 @@ import pytest
 from gateway.clock import STA_UNSYNC, TIME_ERROR, SystemClock, load_clock, rate, read_moment
 from gateway.errors import ConfigError
 from simulator.clock import ScriptClock
+from tests.fakes.hand_clock import HandClock
+
+TRUE_S = 1_790_000_000.0
 
 
 def test_the_systems_clocks_are_this_machines():
@@ -53,3 +56,34 @@ def test_a_clock_that_cannot_be_had_is_a_fault_of_the_settings(source, options, 
     with pytest.raises(ConfigError) as caught:
         load_clock(source, options)
     assert caught.value.path == path
+
+
+class Stepped(HandClock):
+    """Is set right, and called synchronised, at the so many-th look at it."""
+
+    def __init__(self, at):
+        super().__init__()
+        self.level, self.utc_s, self._left = 0, 60.0, at
+
+    def _look(self):
+        self._left -= 1
+        if not self._left:
+            self.level, self.utc_s = 4, TRUE_S
+
+    def boottime_ns(self):
+        self._look()
+        return super().boottime_ns()
+
+    def utc_ns(self):
+        self._look()
+        return super().utc_ns()
+
+    def quality(self):
+        self._look()
+        return super().quality()
+
+
+@pytest.mark.parametrize("at", range(1, 6))
+def test_no_moment_is_called_synchronised_that_shows_what_was_before(at):
+    moment = read_moment(Stepped(at))
+    assert moment.quality == 0 or moment.utc_ms == TRUE_S * 1000

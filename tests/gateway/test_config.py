@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gateway.config import load_settings, make_schema, parse_settings
+from gateway.config import load_control, load_settings, make_schema, parse_settings
 from gateway.devices import Socket, enrol
 from gateway.errors import ConfigErrors
 from gateway.registry import load_drivers
@@ -93,8 +93,9 @@ def test_every_fault_is_named_by_its_path():
         address = "F0-12"
         bond = "yes"
     """
+    tables = "hub, broker, outbox, radio, clock, network, control, devices"
     assert faults_of(text) == [
-        "color: found 'blue', wanted one of hub, broker, outbox, radio, clock, control, devices",
+        f"color: found 'blue', wanted one of {tables}",
         "hub.id: found 'Hub 1', wanted 1 to 32 of a-z, 0-9 and -, as enrolled at the office",
         'hub.site_zone: found nothing, wanted a zone of tzdata, such as "America/New_York"',
         "broker.keepalive: found 3, wanted one of host, port, prefix, keepalive_s",
@@ -193,3 +194,12 @@ TABLES = ("[hub]", "[broker]", "[outbox]", "[radio]", "[clock]", "[[devices]]", 
 def test_no_text_raises_anything_but_its_faults(text):
     with suppress(ConfigErrors):
         parse_settings(text.encode("utf-8", "surrogatepass"))
+
+
+def test_a_command_asks_the_hub_where_its_settings_say_and_no_other_hub_in_its_place(tmp_path):
+    settings = tmp_path / "gateway.toml"
+    settings.write_text(LEAST + '[control]\nsocket = "/tmp/here.sock"\n')
+    assert load_control(settings).socket == "/tmp/here.sock"
+    settings.write_text("[control")
+    with pytest.raises(ConfigErrors):
+        load_control(settings)

@@ -1,13 +1,16 @@
 import asyncio
+import json
 import os
 from collections import Counter
 from contextlib import suppress
+from functools import partial
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.requests import Hello, Status
+from gateway.requests import REQUESTS, Hello, Status
+from tests.fakes.asked_hub import AskedHub
 from tests.fakes.control_desk import ControlDesk
 from uplink.errors import OutboxDamaged, OutboxFull
 
@@ -180,3 +183,32 @@ async def test_at_its_end_the_hub_lets_all_clients_go_and_its_socket_is_gone(tmp
         desk.running.cancel()
         assert await client.hear_all() == []
     assert not desk.path.exists()
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=70),
+    lambda each: (
+        st.lists(each, max_size=3) | st.dictionaries(st.text(max_size=8), each, max_size=3)
+    ),
+    max_leaves=5,
+)
+FIELDS = sorted({field for kind in REQUESTS.values() for field in kind.__struct_fields__})
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    do=st.sampled_from(sorted(REQUESTS)),
+    facts=st.dictionaries(st.sampled_from(FIELDS), ANYTHING, max_size=4),
+)
+def test_whatever_stands_in_a_request_the_hub_has_an_answer_for_it(tmp_path_factory, do, facts):
+    async def meet():
+        hub = await AskedHub.open(tmp_path_factory.mktemp("hub"))
+        answer = partial(hub.answers.answer, uid=1000)
+        async with ControlDesk(tmp_path_factory.mktemp("desk"), answer, pause_s=0) as desk:
+            client = await desk.connect()
+            told = await client.ask(json.dumps({**facts, "do": do}).encode())
+            assert told["ok"] or (told["error"] and told["hint"])
+            assert desk.counts["crashed"] == 0
+        await hub.storage.outbox.close()
+
+    asyncio.run(meet())

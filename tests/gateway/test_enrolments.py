@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.enrolments import FILE, Ending, Enrolment, Enrolments
-from gateway.errors import DeviceTaken, DeviceUnknown, EnrolmentsDamaged, SettingsError
+from gateway.errors import DeviceTaken, DeviceUnknown, EnrolmentsDamaged, FormatNewer, SettingsError
 from gateway.settings import DeviceSettings
 
 AT_MS = 1_790_000_000_000
@@ -126,7 +126,7 @@ def damage(path, how):
     [
         lambda text: text[:-7],
         lambda _: b"",
-        lambda text: text.replace(b'"format": 1', b'"format": 2'),
+        lambda text: text.replace(b'"format": 1', b'"format": 0'),
         lambda text: text.replace(b'"enrolled_ms"', b'"color"'),
         lambda _: b"[" * 100_000,
         lambda _: b"\xff\xfe",
@@ -145,6 +145,15 @@ def test_a_damaged_file_is_said_with_the_copy_of_before_and_left_as_it_is(tmp_pa
     assert path.read_bytes() == damaged
     (tmp_path / f"{FILE}.before").rename(path)
     assert names(Enrolments(tmp_path)) == ["cuff"]
+
+
+def test_a_file_of_a_later_format_is_refused_and_left_as_it_is(tmp_path):
+    Enrolments(tmp_path).add(Enrolment(cuff(), AT_MS))
+    damage(tmp_path / FILE, lambda text: text.replace(b'"format": 1,', b'"format": 2, "new": 1,'))
+    later = (tmp_path / FILE).read_bytes()
+    with pytest.raises(FormatNewer, match="found format 2, this version knows up to 1"):
+        Enrolments(tmp_path)
+    assert (tmp_path / FILE).read_bytes() == later
 
 
 def test_a_file_that_is_gone_is_not_taken_for_a_hub_without_devices(tmp_path):

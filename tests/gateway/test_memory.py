@@ -1,4 +1,6 @@
 import asyncio
+import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -11,6 +13,7 @@ from gateway.devices import Device
 from gateway.memory import FILE, Memory
 
 THEN, NOW = Moment(1_000, 1_790_000_000_000, 3), Moment(9_000, 1_790_000_008_000, 3)
+OLDER = Path(__file__).parent / "older"
 BOOT, LATER_BOOT = b"b" * 16, b"c" * 16
 
 
@@ -89,6 +92,28 @@ def test_what_cannot_be_read_is_said_and_then_nothing_is_left_out(tmp_path, text
         found = recalled(tmp_path)
     assert [line["event"] for line in lines] == ["memory-lost"]
     assert found.is_met
+
+
+async def test_a_memory_of_the_first_format_is_taken_over_and_written_anew(tmp_path):
+    old = (OLDER / "memory-1" / FILE).read_bytes()
+    (tmp_path / FILE).write_bytes(old)
+    memory, cuff = Memory(tmp_path), device()
+    memory.recall([cuff], NOW, LATER_BOOT)
+    assert (cuff.bookmark, cuff.is_met, cuff.has_bond) == ("17", True, True)
+    assert cuff.since == (THEN, False)
+    await memory.save()
+    assert json.loads((tmp_path / FILE).read_bytes()) == {"format": 2, "devices": json.loads(old)}
+    assert recalled(tmp_path).bookmark == "17"
+
+
+async def test_a_memory_of_a_later_format_is_kept_beside_and_everybody_counts_as_met(tmp_path):
+    later = b'{"format":3,"houses":{}}'
+    (tmp_path / FILE).write_bytes(later)
+    memory, cuff = Memory(tmp_path), device()
+    memory.recall([cuff], NOW, LATER_BOOT)
+    await memory.save()
+    assert cuff.is_met
+    assert (tmp_path / f"{FILE}.before").read_bytes() == later
 
 
 @given(st.binary())

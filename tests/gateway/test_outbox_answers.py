@@ -13,6 +13,7 @@ from tests.fakes.asked_hub import AskedHub
 from tests.fakes.hub_folder import HubFolder
 from uplink.errors import OutboxLocked
 from uplink.outbox import Outbox
+from uplink.upgrade import VERSION
 
 KID = b"k" * 16
 QUOTA = 512_000_000
@@ -160,3 +161,16 @@ def test_what_names_no_record_is_refused(vitalpost, wrong):
     code, _, err = vitalpost("requeue", *wrong)
     assert code == 1
     assert err
+
+
+@pytest.mark.parametrize("action", ["stats", "verify", "requeue"])
+def test_an_outbox_of_a_later_version_is_left_to_that_and_ends_with_78(stopped, vitalpost, action):
+    with closing(sqlite3.connect(stopped.outbox)) as database, database:
+        database.execute("CREATE TABLE later (id INTEGER PRIMARY KEY)")
+        database.execute(f"PRAGMA user_version = {VERSION + 1}")
+    before = stopped.outbox.read_bytes()
+    code, out, err = vitalpost(action)
+    assert (code, out) == (78, "")
+    assert f"found format {VERSION + 1}, this version knows up to {VERSION}\n" in err
+    assert "Install the later version again" in err
+    assert stopped.outbox.read_bytes() == before

@@ -3,7 +3,7 @@ from contextlib import suppress
 
 import pytest
 
-from gateway.clock import read_moment
+from gateway.clock import Moment, read_moment
 from gateway.drafts import DeviceFacts
 from tests.fakes.hand_clock import DAY_S, HandClock
 from tests.fakes.hub_storage import NOW, HubStorage
@@ -11,6 +11,7 @@ from uplink.errors import OutboxFull, SealError, WireError
 from uplink.records import ClockRecord, DeviceRecord, EventRecord
 from uplink.statements import CHAIN_START, Ending, extend_chain
 
+TOLD_MS = 1_800_000_000_000
 CUFF = DeviceFacts("sig-blood-pressure", "1.0", ("A&D", "UA-651BLE", "1"), "ble")
 
 
@@ -265,3 +266,26 @@ async def test_a_record_before_the_first_anchor_recovers_what_came_before(storag
     await storage.reopen()
     await storage.start_recorder().record([note(clock)])
     assert [c.ending for c in storage.read_checkpoints()] == [Ending.RECOVERED]
+
+
+async def test_what_others_say_of_the_time_goes_into_anchors_and_into_no_stamp(storage, clock):
+    said = []
+
+    def best(now):
+        return said[-1](now) if said and not now.quality else now
+
+    recorder = storage.start_recorder(best=best)
+    clock.level, clock.utc_s = 0, 1_000.0
+    await recorder.record([note(clock)])
+    said.append(lambda now: Moment(now.boottime_ms, TOLD_MS, 18))
+    await recorder.anchor()
+    await recorder.anchor()
+    await recorder.record([note(clock)])
+    said.append(lambda now: Moment(now.boottime_ms, TOLD_MS, 13))
+    await recorder.anchor()
+    clock.level, clock.utc_s = 5, TOLD_MS / 1000
+    await recorder.anchor()
+    records = await storage.read_records()
+    assert kinds(records) == ["start", "EventRecord", "told", "EventRecord", "told", "sync"]
+    assert [record.stamp.quality for record in records] == [0, 0, 18, 0, 13, 5]
+    assert {r.stamp.utc_ms for r in records if r.stamp.quality} == {TOLD_MS}

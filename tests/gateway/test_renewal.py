@@ -1,5 +1,6 @@
 import json
 from datetime import timedelta
+from math import inf
 
 import msgspec
 import pytest
@@ -16,9 +17,10 @@ from gateway.renewal import Renewal, check_suite
 from tests.fakes.hub_folder import Office
 from uplink.answers import Answer, Told
 from uplink.keys import X25519, X_WING, OpeningKey, Signer
-from uplink.mqtt import Broker, tls_context
+from uplink.mqtt import Broker
 from uplink.route import Route
 from uplink.seal import sign_answer, verify_statement
+from uplink.tls import MachineCalendar, tls_context
 from uplink.wire import key_id
 
 INSTALLED_MS = 1_790_000_000_000
@@ -168,6 +170,23 @@ def test_an_answer_that_does_not_fit_is_said_and_left(hub, change, reason):
     assert said.startswith(reason)
     assert renewal.credentials is before
     assert files(hub) == {}
+
+
+class NoClock(MachineCalendar):
+    """It is today or any time later."""
+
+    def present(self):
+        return super().present()._replace(to_s=inf)
+
+
+def test_without_a_clock_a_certificate_is_taken_that_can_hold_since_the_floor(hub):
+    renewal = hub.start(calendar=NoClock())
+    before = renewal.credentials
+    ended = hub.tell(certificate=certify(hub, hours=-1))
+    assert "its certificate holds from" in take(renewal, ended)[1][0]
+    assert renewal.credentials is before
+    assert take(renewal, hub.tell(certificate=certify(hub, days=9))) == (True, [])
+    assert renewal.credentials is not before
 
 
 def test_a_suite_of_a_later_version_is_passed_over(hub):

@@ -16,6 +16,7 @@ WORDS = {
     "name": "cuff",
     "models": "A",
     "address": "F0",
+    "hub": "G-4F2A",
 }
 
 

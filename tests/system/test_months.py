@@ -16,19 +16,6 @@ def play(name):
     return json.loads(done.stdout)
 
 
-def test_a_month_of_five_devices_and_two_people_counts_for_each_what_the_devices_log_implies():
-    outcome = play("month.toml")
-    assert outcome["measured"] == outcome["stored"] == 121
-    assert (outcome["lost"], outcome["counted_twice"], outcome["counted_for_another"]) == (0, 0, 0)
-    days = {name: found["qualifying_days"] for name, found in outcome["patients"].items()}
-    assert days == {"patient-1": 27, "patient-2": 18}
-    made = {name: found["measured"] for name, found in outcome["devices"].items()}
-    assert made == {"cuff": 56, "scale": 8, "meter": 28, "oximeter": 11, "dispenser": 18}
-    assert outcome["held"] == 1  # of an oximeter whose clock nobody had set
-    assert (outcome["failed_measurements"], outcome["kills"]) == (2, 3)
-    assert outcome["completeness"] == "complete"
-
-
 def test_a_month_with_faults_loses_nothing_and_counts_just_the_days_of_the_cuffs_log():
     outcome = play("cuff.toml")
     assert outcome["measured"] == outcome["stored"] == 53

@@ -26,11 +26,12 @@ from gateway.provision import install_answer, make_request
 from gateway.renewal import Renewal
 from tests.fakes.broker import MosquittoBroker
 from uplink.forwarder import Forwarder, Pace
-from uplink.mqtt import Broker, Connection, tls_context
+from uplink.mqtt import Broker, Connection
 from uplink.outbox import Outbox
 from uplink.records import ClockRecord, EpochStart, Stamp, encode
 from uplink.route import Route
 from uplink.seal import open_epoch, sign_statement, verify_receipt
+from uplink.tls import tls_context
 from uplink.witness import Witness
 
 NOW_MS = 1_790_000_000_000

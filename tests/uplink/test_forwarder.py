@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from tests.fakes.steps import Steps
 from uplink.forwarder import Forwarder, Pace
 from uplink.keys import X25519, OpeningKey, Signer
-from uplink.mqtt import Broker, Connection, tls_context
+from uplink.mqtt import Broker, Connection
 from uplink.outbox import Outbox
 from uplink.records import EpochStart
 from uplink.route import Route
@@ -22,6 +22,8 @@ from uplink.seal import (
     verify_statement,
 )
 from uplink.statements import Ending, KeyRecord
+from uplink.status import Health
+from uplink.tls import tls_context
 from uplink.wire import Receipt, Refusal, decode_message, encode_message
 from uplink.witness import Witness
 
@@ -123,6 +125,7 @@ class Hub:
         self.office = office
         self.written = {}
         self.marks = 1_000
+        self.health = Health()
         self.witness = Witness(HUB, partial(sign_statement, signer=office.hub_signer), lambda: NOW)
         self.forwarder = Forwarder(
             outbox,
@@ -130,6 +133,7 @@ class Hub:
             self.witness,
             journal=steps.note,
             pace=pace,
+            tell_health=lambda: self.health,
         )
         self.standing = self.forwarder.standing
         self.counts = self.standing.counts
@@ -420,12 +424,49 @@ async def test_the_status_is_small_and_retained_and_a_will_follows(stand):
         "waiting_s": 0,
         "waiting_at_least": False,
         "open_epochs": 0,
+        "oldest_epoch": None,
+        "newest_epoch": None,
         "quarantined": 0,
         "office_silent": False,
         "last_receipt_ms": None,
+        "clock_quality": 0,
+        "signal": None,
+        "needs_help": False,
     }
     assert len(first.payload) < 500
     assert json.loads(last.payload) == {"state": "gone"}
+
+
+async def test_a_hub_that_needs_help_says_so_at_once_and_what_only_wavers_does_not(stand):
+    office = await stand.office()
+    hub = await stand.hub(office)
+    await office.until(lambda: office.statuses)
+    hub.health = Health(clock_quality=5, signal="good", needs_help=True)
+    hub.forwarder.news()
+    await office.until(lambda: len(office.statuses) == 2)
+    said = json.loads(office.statuses[-1].payload)
+    assert (said["needs_help"], said["clock_quality"], said["signal"]) == (True, 5, "good")
+
+    hub.health = Health(clock_quality=7, signal="weak", needs_help=True)
+    await hub.measure()
+    await hub.until_delivered()
+    await hub.settled()
+    assert len(office.statuses) == 2
+
+
+async def test_the_status_names_the_epochs_that_are_not_the_offices_yet(stand):
+    office = await stand.office()
+    office.answers = False
+    hub = await stand.hub(office, is_running=False)
+    first = hub.epoch.kid
+    await hub.measure()
+    last = await hub.begin_epoch()
+    await hub.measure()
+    stand.start(hub)
+    await office.until(lambda: office.statuses)
+    said = json.loads(office.statuses[-1].payload)
+    assert said["open_epochs"] == 2
+    assert (said["oldest_epoch"], said["newest_epoch"]) == (first.hex(), last.hex())
 
 
 async def test_a_broker_that_accepts_and_kicks_is_left_alone_ever_longer(stand, authority):

@@ -7,7 +7,8 @@ import pytest
 from tests.fakes.broker import MosquittoBroker
 from tests.fakes.pki import Authority
 from uplink.errors import BrokerUnreachable
-from uplink.mqtt import TLS_HINT, Broker, Connection, tls_context
+from uplink.mqtt import TLS_HINT, Broker, Connection
+from uplink.tls import tls_context
 
 
 def as_client(broker, authority, name, **settings):

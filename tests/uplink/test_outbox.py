@@ -20,6 +20,7 @@ from uplink.outbox import Outbox
 from uplink.shelf import GROUP, KEPT_EPOCHS
 from uplink.statements import CHAIN_START, Previous, extend_chain
 from uplink.store import EPOCHS_IN_BATCH
+from uplink.upgrade import VERSION
 from uplink.wire import Run
 
 QUOTA = 8 << 20
@@ -297,12 +298,12 @@ async def test_a_reader_at_the_file_is_named_as_the_one_who_holds_it(path):
 async def test_a_newer_outbox_is_left_as_it_is(path):
     later = sqlite3.connect(path)
     later.execute("CREATE TABLE shard (id INTEGER PRIMARY KEY)")
-    later.execute("PRAGMA user_version = 2")
+    later.execute(f"PRAGMA user_version = {VERSION + 1}")
     later.close()
     before = path.read_bytes()
     with pytest.raises(OutboxNewer) as newer:
         await Outbox.open(path, quota_bytes=QUOTA)
-    assert (newer.value.found, newer.value.known) == (2, 1)
+    assert (newer.value.found, newer.value.known) == (VERSION + 1, VERSION)
     assert [(p.name, p.read_bytes()) for p in path.parent.iterdir()] == [(path.name, before)]
 
 

@@ -22,7 +22,7 @@ from structlog.testing import capture_logs
 
 from tests.fakes.hub_folder import Office
 from tests.faults.run import Result, Run
-from tests.faults.storage import books, home, keyring, trace
+from tests.faults.storage import books, home, keyring, older, trace
 from tests.faults.storage.account import Keys
 from tests.faults.storage.trace import FAULTS, READ_ONLY, Call, Life
 
@@ -62,6 +62,22 @@ class Hub:
             account.hear(*line)
         path, may_doubt = folder / "outbox.db", life.code == KILLED or fault.is_first
         return asyncio.run(home.survive(path, self._keys, account, may_doubt=may_doubt))
+
+
+class Upgrade:
+    """Outbox of an older version."""
+
+    name = "upgrade"
+
+    def __init__(self, prepared: Path) -> None:
+        older.prepare(prepared)
+
+    def live(self, folder: Path, fault: Call | None) -> Life:
+        return trace.live(lambda tell: older.live(folder / "outbox.db", tell), folder, fault)
+
+    def survive(self, folder: Path, life: Life, fault: Call) -> str | None:
+        may_doubt = life.code == KILLED or fault.is_first
+        return asyncio.run(older.survive(folder / "outbox.db", life.told, may_doubt=may_doubt))
 
 
 class Files:
@@ -117,7 +133,7 @@ async def failing_calls(run: Run) -> Result:
 def _run_all(run: Run) -> Result:
     programs: list[Program] = []
     todo: list[tuple[int, Call]] = []
-    for number, make in enumerate((Hub, Files, Books)):
+    for number, make in enumerate((Hub, Upgrade, Files, Books)):
         prepared = run.folder / str(number)
         prepared.mkdir()
         programs.append(make(prepared))

@@ -14,7 +14,7 @@ import sys
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
@@ -55,8 +55,16 @@ class Life(NamedTuple):
     calls: Counter[str]
 
 
-def live(work: Callable[[Tell], int], folder: Path, fault: Call | None = None) -> Life:
-    """Do the work in a process of its own; it tells by a socket, not by any call that may fail."""
+def live(
+    work: Callable[[Tell], int],
+    folder: Path,
+    fault: Call | None = None,
+    recording: Sequence[str] = (),
+) -> Life:
+    """Do the work in a process of its own; it tells by a socket, not by any call that may fail.
+
+    `recording` are options by which strace writes more into `folder` than which calls there were.
+    """
     ours, theirs = socket.socketpair()
     trace, log = folder / "strace.log", folder / "life.log"
     pid = os.fork()
@@ -65,7 +73,7 @@ def live(work: Callable[[Tell], int], folder: Path, fault: Call | None = None) -
         _be_born(work, theirs, log)
     theirs.close()
     try:
-        strace = _attach(pid, trace, fault)
+        strace = _attach(pid, trace, fault, recording)
         ours.send(b"go")
         told = [json.loads(line) for line in ours.makefile("rb") if line.endswith(b"\n")]
     except BaseException:
@@ -78,13 +86,15 @@ def live(work: Callable[[Tell], int], folder: Path, fault: Call | None = None) -
     return Life(os.waitstatus_to_exitcode(status), told, _count(trace))
 
 
-def _attach(pid: int, trace: Path, fault: Call | None) -> subprocess.Popen[bytes]:
+def _attach(
+    pid: int, trace: Path, fault: Call | None, recording: Sequence[str]
+) -> subprocess.Popen[bytes]:
     if shutil.which("strace") is None:
         raise RuntimeError("strace is missing: no call was made to fail")
     names = CALLS if fault is None else (fault.name,)
     inject = ["-e", f"inject={fault.name}:{fault.fault}:when={fault.when}"] if fault else []
     options = ["-f", "-qq", "-o", str(trace), "-e", f"trace={','.join(names)}", "-e", "signal=none"]
-    command = ["strace", *options, *inject, "-p", str(pid)]
+    command = ["strace", *options, *inject, *recording, "-p", str(pid)]
     strace = subprocess.Popen(command, stderr=subprocess.PIPE)
     until = time.monotonic() + ATTACH_S
     while "TracerPid:\t0\n" in Path(f"/proc/{pid}/status").read_text():

@@ -1,0 +1,1 @@
+"""Modem, routes and what they carry; nothing of it is needed to collect readings."""

@@ -1,0 +1,80 @@
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from gateway import credentials
+
+UNITS = Path(__file__).parents[2] / "systemd"
+SERVICES = ("vitalpost", "vitalpost-backend", "vitalpost-at-risk")
+DROP_INS = ("serial", "sealed")
+LIMIT = 1.5
+LIMIT_WITH_SERIAL = 1.7  # the hub sees serial ports then, and is in the group that owns them
+
+
+def analyze(*words):
+    command = ["systemd-analyze", "--no-pager", *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+def expose(unit, *words):
+    _, said = analyze("security", "--offline=true", *words, str(unit))
+    return float(re.search(r"exposure level for \S+: ([0-9.]+)", said)[1])
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_is_shut_in(service):
+    assert expose(UNITS / f"{service}.service") <= LIMIT
+
+
+def test_a_hub_with_serial_devices_is_shut_in_nearly_as_well(tmp_path):
+    folder = tmp_path / "etc/systemd/system"
+    shutil.copytree(UNITS, folder)
+    (folder / "vitalpost.service.d").mkdir()
+    shutil.copy(UNITS / "vitalpost-serial.conf", folder / "vitalpost.service.d")
+    assert expose("vitalpost.service", "--root", str(tmp_path)) <= LIMIT_WITH_SERIAL
+
+
+@pytest.mark.parametrize("drop_ins", [(), DROP_INS])
+def test_systemd_finds_nothing_amiss_in_any_unit(tmp_path, drop_ins):
+    program = tmp_path / "bin" / "vitalpost"
+    program.parent.mkdir()
+    program.touch(mode=0o755)
+    (tmp_path / "bin" / "vitalpost-backend").touch(mode=0o755)
+    found = [path for kind in ("service", "timer") for path in sorted(UNITS.glob(f"*.{kind}"))]
+    for path in found:
+        text = path.read_text().replace("/opt/vitalpost/bin/", f"{program.parent}/")
+        (tmp_path / path.name).write_text(text)
+    (tmp_path / "vitalpost.service.d").mkdir()
+    for name in drop_ins:
+        shutil.copy(UNITS / f"vitalpost-{name}.conf", tmp_path / "vitalpost.service.d")
+    assert len(found) >= 5
+    assert analyze("verify", *(str(tmp_path / path.name) for path in found)) == (0, "")
+
+
+def settings_in(unit, name):
+    return re.findall(rf"^{name}=(.+)$", (UNITS / unit).read_text(), re.MULTILINE)
+
+
+def test_every_credential_of_the_hub_has_a_line_and_each_private_one_a_sealed_form():
+    plain = [line.split(":")[0] for line in settings_in("vitalpost.service", "LoadCredential")]
+    assert plain == [
+        credentials.SIGN_KEY,
+        credentials.TLS_KEY,
+        credentials.TLS_CERTIFICATE,
+        credentials.BROKER_CA,
+        credentials.SEALING_KEYS,
+        credentials.RECEIPT_KEYS,
+        credentials.TOLD_AT,
+    ]
+    sealed = settings_in("vitalpost-sealed.conf", "LoadCredentialEncrypted")
+    assert [line.split(":")[0] for line in sealed] == plain[:2]
+
+
+def test_a_hub_that_failed_is_tried_again_when_it_may_be_started():
+    [refused] = settings_in("vitalpost.service", "StartLimitIntervalSec")
+    [again] = settings_in("vitalpost-again.timer", "OnActiveSec")
+    assert int(again.removesuffix("min")) > int(refused.removesuffix("min"))
