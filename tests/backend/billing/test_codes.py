@@ -300,6 +300,12 @@ def test_a_live_talk_that_went_to_another_service_is_none():
     assert found["99457"] == "NO_INTERACTIVE_COMMUNICATION"
 
 
+def test_a_live_talk_whose_every_minute_the_same_person_logged_elsewhere_is_none():
+    silent = entry(25, "2026-04-16T10:00:00-04:00", interactive=False)
+    found = codes(managed(silent, entry(5), entry(5, service="CCM")))
+    assert found["99457"] == "NO_INTERACTIVE_COMMUNICATION"
+
+
 def test_a_month_is_judged_by_its_own_date_of_service():
     old = managed(entry(15, "2025-12-15T10:00:00-05:00"), month="2025-12", facts=OLD)
     assert codes(old)["99470"] == "CODE_NOT_EFFECTIVE"
