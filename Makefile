@@ -3,6 +3,7 @@
 # make test-interop    the foreign consumers in docs/consumers against hub, broker and vectors
 # make bench   every budget of the design against its peers (under 20 minutes); docs/performance.md
 # make test-faults   faults injected and counted, under 15 minutes; QUICK=1 for the five-minute form
+# make test-mutants    every small change to the billing rules, each held against their tests; MODULES="supply …" for some
 # make test-install    office and hub installed in clean roots of Debian 12 by the README's own lines; as root
 # make check   style, types, import rules, settings schema, systemd's verdict on the units
 # make lock    renew requirements/*.txt from pyproject.toml
@@ -12,7 +13,7 @@ BIN := .venv/bin
 export PATH := $(PATH):/usr/sbin:/sbin
 export PYTHONDONTWRITEBYTECODE = 1
 
-.PHONY: env demo test test-interop test-faults test-install bench check format lock broker analyze faketime dbusmock
+.PHONY: env demo test test-interop test-faults test-install test-mutants bench check format lock broker analyze faketime dbusmock
 
 env: .venv/stamp
 
@@ -75,6 +76,10 @@ build/%/stamp: requirements/%.txt
 test-faults: env broker
 	$(call debian,command -v strace,strace)
 	@$(BIN)/python -m tests.faults $(if $(QUICK),--quick) $(if $(SEED),--seed $(SEED))
+
+# Beside other work: it has all the time in the world.
+test-mutants: env
+	@nice -n 10 $(BIN)/python -m tests.backend.billing.mutants $(MODULES)
 
 # mmdebstrap, which makes a clean root; systemd runs in it as on a machine of its own.
 test-install: env analyze

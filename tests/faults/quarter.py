@@ -20,7 +20,7 @@ from typing import Any
 import structlog
 from sqlalchemy import insert
 
-from backend import ledger
+from backend import tables
 from backend.days import load_calendar
 from backend.enroll import Monitoring, enter_monitoring
 from backend.intake import Intake
@@ -187,7 +187,7 @@ class Quarter:
         begun = Monitoring(PATIENT, ZONE.key, CUFF, None, date(2026, 1, 31))
         row = {"id": HUB, "sign_key": self.signer.public(), "certificate": "", "enrolled_ms": 0}
         with self.ledger.writing() as connection:
-            connection.execute(insert(ledger.hub).values(row))
+            connection.execute(insert(tables.hub).values(row))
             enter_monitoring(connection, begun, int(STARTS.timestamp() * 1000))
 
 
