@@ -37,8 +37,11 @@ def follow(machine, lines):
 
 
 def diagnose(hub):
-    """What the doctor says: mark and sentence by name. No machine here has a radio, so it is 1."""
-    said = hub.run("vitalpost doctor 2>&1", wanted=(1,))
+    """What the doctor says, in the hub's own network: mark and sentence by name.
+
+    No machine here has a radio, so it never is content.
+    """
+    said = hub.run("nsenter --target 1 --net vitalpost doctor 2>&1", wanted=(1,))
     told = [line.split(maxsplit=2) for line in said.splitlines()]
     expect(all(line[0] in MARKS for line in told), said)
     return {name: (mark, what) for mark, name, what in told}

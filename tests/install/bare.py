@@ -14,9 +14,10 @@ def without_settings_the_doctor_names_them(hub):
 
 def without_keys_the_doctor_names_them(hub):
     told = diagnose(hub)
-    expect_marks(told, "ok", "settings version storage disk")
-    expect_marks(told, "fail", "credentials hub round-trip")
-    expect_marks(told, "warn", "certificate sealing")
+    expect_marks(told, "ok", "settings version serial-ports dns")
+    expect_marks(told, "fail", "credentials hub storage round-trip")
+    expect_marks(told, "warn", "watchdog certificate sealing tls broker")
+    expect("provision install" in told["credentials"][1], told)
 
 
 BARE = (without_settings_the_doctor_names_them, without_keys_the_doctor_names_them)
