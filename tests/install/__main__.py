@@ -6,6 +6,7 @@ what the README says is done there line by line. Then the hub has to bear what a
 
 import argparse
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -23,6 +24,7 @@ from tests.install.words import ROOT, find_blocks
 
 # What a minimal Debian with systemd has; all else the README has to name.
 PACKAGES = "systemd,systemd-sysv,dbus,ca-certificates,libpam-systemd"
+LIMIT_S = 900
 CARRIED = ("request.json", "answer.json")
 # No machine here has a radio: whoever calls for bluetoothd is told so after 5 s, and not after 25.
 NO_RADIO = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
@@ -32,23 +34,35 @@ NO_RADIO = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configur
 NAMES = ("broker.example.org",)  # as in the README and the example settings
 
 
+class Ended(Exception):
+    """Not for want of anything: by whoever started it, or as it took too long."""
+
+
 def main():
     parser = argparse.ArgumentParser(prog="python -m tests.install", description=__doc__)
     parser.add_argument("--mirror", help="where Debian's packages are; else Debian's own")
     args = parser.parse_args()
     began = time.monotonic()
+    for each in (signal.SIGALRM, signal.SIGTERM):
+        signal.signal(each, end)
+    signal.alarm(LIMIT_S)
     made = folder_on_disk("vitalpost-install-")
     made.chmod(0o755)
     try:
         prepare(made, args.mirror)
         install(made)
-    except (Failed, subprocess.SubprocessError) as failure:
+    except (Failed, Ended, subprocess.SubprocessError) as failure:
         say(failure)
         return 1
     finally:
         shutil.rmtree(made)
     say(f"installed by the README and tried in {time.monotonic() - began:.0f} s")
     return 0
+
+
+def end(*_):
+    """In order: machines and folder go as well."""
+    raise Ended(f"ended, or not done within {LIMIT_S} s")
 
 
 def prepare(made, mirror):
