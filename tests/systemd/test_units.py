@@ -8,7 +8,7 @@ import pytest
 from gateway import credentials
 
 UNITS = Path(__file__).parents[2] / "systemd"
-SERVICES = ("vitalpost", "vitalpost-backend", "vitalpost-at-risk")
+SERVICES = ("vitalpost", "vitalpost-again", "vitalpost-backend", "vitalpost-at-risk")
 DROP_INS = ("light", "serial", "sealed")
 LIMIT = 1.5
 # The hub sees serial ports or GPIO chips then, and is in the group that owns them.
@@ -78,7 +78,7 @@ def test_systemd_finds_nothing_amiss_in_any_unit(tmp_path, drop_ins):
     (tmp_path / "vitalpost.service.d").mkdir()
     for name in drop_ins:
         shutil.copy(UNITS / f"vitalpost-{name}.conf", tmp_path / "vitalpost.service.d")
-    assert len(found) >= 5
+    assert len(found) >= 6
     assert analyze("verify", *(str(tmp_path / path.name) for path in found)) == (0, "")
 
 
@@ -105,3 +105,11 @@ def test_a_hub_that_failed_is_tried_again_when_it_may_be_started():
     [refused] = settings_in("vitalpost.service", "StartLimitIntervalSec")
     [again] = settings_in("vitalpost-again.timer", "OnActiveSec")
     assert int(again.removesuffix("min")) > int(refused.removesuffix("min"))
+
+
+def test_the_hub_is_started_once_more_after_the_timer_has_ended():
+    [after] = settings_in("vitalpost.service", "After")
+    assert "vitalpost-again.service" in after.split()
+    first, second = settings_in("vitalpost-again.service", "ExecStart")
+    assert first.endswith(" reset-failed vitalpost.service")
+    assert second.endswith(" start --no-block vitalpost.service")
