@@ -1,8 +1,8 @@
 # make demo    a month of a patient's readings becomes qualifying days, with faults on the way
-# make test    every test
+# make test    every test but the long ones
 # make test-interop    the foreign consumers in docs/consumers against hub, broker and vectors
 # make bench   every budget of the design against its peers (under 20 minutes); docs/performance.md
-# make test-faults   faults injected and counted, under 15 minutes; QUICK=1 for the five-minute form
+# make test-faults   the long tests, then faults injected and counted, under 20 minutes; QUICK=1 for the ten-minute form
 # make test-mutants    every small change to the billing rules, each held against their tests; MODULES="supply …" for some
 # make test-install    office and hub installed in clean roots of Debian 12 by the README's own lines; as root
 # make check   style, types, import rules, settings schema, systemd's verdict on the units
@@ -55,7 +55,7 @@ demo: env broker
 	@$(BIN)/vitalpost demo
 
 test: env broker faketime dbusmock
-	@$(BIN)/pytest -q -n 3 --dist worksteal
+	@$(BIN)/pytest -q -n 3 --dist worksteal -m 'not long'
 
 # What npm installs is locked by hashes beside the consumer.
 test-interop: env broker
@@ -73,8 +73,9 @@ build/%/stamp: requirements/%.txt
 	@touch $@
 
 # By strace single system calls are made to fail.
-test-faults: env broker
+test-faults: env broker faketime dbusmock
 	$(call debian,command -v strace,strace)
+	@$(BIN)/pytest -q -n 3 --dist worksteal -m long
 	@$(BIN)/python -m tests.faults $(if $(QUICK),--quick) $(if $(SEED),--seed $(SEED))
 
 # Beside other work: it has all the time in the world.

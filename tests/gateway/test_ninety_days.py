@@ -109,6 +109,7 @@ async def home(tmp_path):
     await outbox.close()
 
 
+@pytest.mark.long
 async def test_ninety_days_are_held_offline_in_little_of_the_quota_and_drained_whole(
     home, tmp_path
 ):

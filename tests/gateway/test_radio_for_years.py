@@ -34,6 +34,7 @@ async def visit(home):
     assert await home.sessions_.outcome() == "ok"
 
 
+@pytest.mark.long
 def test_descriptors_and_objects_are_flat_over_a_thousand_links_that_devices_end(play):
     async def scenario(home):
         for _ in range(20):
@@ -49,6 +50,7 @@ def test_descriptors_and_objects_are_flat_over_a_thousand_links_that_devices_end
     play(scenario, listened_s=60)
 
 
+@pytest.mark.long
 def test_descriptors_and_objects_are_flat_over_days_with_a_fault_each(play):
     async def scenario(home):
         for day in range(DAYS):
