@@ -75,7 +75,7 @@ build/%/stamp: requirements/%.txt
 # By strace single system calls are made to fail.
 test-faults: env broker faketime dbusmock
 	$(call debian,command -v strace,strace)
-	@$(BIN)/pytest -q -n 3 --dist worksteal -m long
+	@$(if $(QUICK),,RADIO_DAYS=30) $(BIN)/pytest -q -n 3 --dist worksteal -m long -o faulthandler_timeout=900
 	@$(BIN)/python -m tests.faults $(if $(QUICK),--quick) $(if $(SEED),--seed $(SEED))
 
 # Beside other work: it has all the time in the world.

@@ -73,7 +73,9 @@ class Renewal:
             raise WireError("certificate request: found a key that was not enrolled")
         certificate = certify(connection, office.authority, request.hub, tls_key, now_ms)
         told = Told(as_der(certificate)[0], office.trust, office.hpke, office.receipt_keys)
-        return Answer(request.hub, now_ms, told) if told.id != request.told else None
+        if told.id == request.told:
+            return None
+        return Answer(request.hub, now_ms, told, request.id)
 
 
 def _load_office(folder: Path) -> Office:

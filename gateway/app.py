@@ -143,18 +143,6 @@ async def run(  # noqa: PLR0915  a statement for each part that is built
             lambda device: Sessions(_light(device, lamps), recorder, journal),
             lambda sessions: _serve_port(clock, settings, sessions),
         )
-        premises = Premises(
-            fleet=fleet,
-            enrolments=enrolments,
-            memory=memory,
-            drivers=drivers,
-            setup=setup,
-            clock=clock,
-            outbox=outbox,
-            standing=forwarder.standing,
-            recorder=recorder,
-            journal=journal,
-        )
         network = await stack.enter_async_context(
             aclosing(
                 Network(
@@ -165,6 +153,20 @@ async def run(  # noqa: PLR0915  a statement for each part that is built
                     best=clock.best,
                 )
             )
+        )
+        premises = Premises(
+            hub=settings.hub.id,
+            fleet=fleet,
+            enrolments=enrolments,
+            memory=memory,
+            drivers=drivers,
+            setup=setup,
+            clock=clock,
+            outbox=outbox,
+            standing=forwarder.standing,
+            network=network,
+            recorder=recorder,
+            journal=journal,
         )
         desk = Desk(premises)
         stack.push_async_callback(desk.close)

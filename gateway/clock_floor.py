@@ -34,8 +34,11 @@ class Floor:
         self.writes = 0
 
     def at_least_ms(self, told_ms: int) -> int:
-        """It is certainly not earlier, where the office's newest answer is from `told_ms`."""
-        return max(self.receipt_ms, told_ms, self._released_ms)
+        """It is certainly not earlier, where the office's newest answer is from `told_ms`.
+
+        That counts until a receipt has come: no fresh one could put it right.
+        """
+        return max(self.receipt_ms or told_ms, self._released_ms)
 
     def note(self, utc_ms: int, *, is_fresh: bool) -> None:
         """A receipt of that time has come. Only a fresh one lowers: another may be replayed."""

@@ -16,6 +16,7 @@ from gateway.fleet import Fleet
 from gateway.kinds import ANY, Kind
 from gateway.memory import Memory
 from gateway.recorder import Recorder
+from gateway.reports import Reporter
 from gateway.sentences import ABANDONED, WINDOW_CLOSED, Sentence, fill
 from gateway.setup import SetupWindow
 from gateway.trial_reading import DeviceTest
@@ -92,8 +93,9 @@ class Wanted(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Premises:
-    """The parts of a running hub that a technician works with."""
+    """The parts of a running hub that a technician works with; `hub` is its id."""
 
+    hub: str
     fleet: Fleet
     enrolments: Enrolments
     memory: Memory
@@ -102,6 +104,7 @@ class Premises:
     clock: Clock
     outbox: Outbox
     standing: Standing
+    network: Reporter
     recorder: Recorder
     journal: Journal
     limits: Limits = LIMITS

@@ -15,7 +15,20 @@ LINES = 200
 LONGEST_FACT = 80
 
 OF_A_DEVICE = ("device", "error", "at")
+NAME_ALONE = (
+    *("broker-not-reached", "broker-reached", "data-count-lost", "hub-stopping", "light-back"),
+    *("modem-well", "no-subscriber", "office-answer-ignored", "office-answer-not-kept"),
+    *("office-answer-refused", "office-answer-taken", "office-answer-unusable"),
+    *("office-not-reached", "office-reached", "publish-accepted", "radio-link-stale"),
+    *("radio-silent", "radio-stuck", "settings-refused", "storage-has-room"),
+)
 FACTS: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(NAME_ALONE, ()),
+    "bond-lost": OF_A_DEVICE,
+    "clock-source": ("source", "quality"),
+    "clock-word-refused": ("source",),
+    "data-budget": ("used", "budget_mb"),
+    "data-count-not-kept": ("error",),
     "device-add-asked": ("uid",),
     "device-away": OF_A_DEVICE,
     "device-back": ("device",),
@@ -25,13 +38,15 @@ FACTS: Mapping[str, tuple[str, ...]] = {
     "device-mismatch": OF_A_DEVICE,
     "device-refuses": OF_A_DEVICE,
     "device-removed": ("device", "uid"),
-    "clock-source": ("source", "quality"),
-    "data-budget": ("used", "budget_mb"),
-    "data-count-not-kept": ("error",),
-    "bond-lost": OF_A_DEVICE,
     "hub-ready": ("devices", "waiting"),
     "job-crashed": ("error",),
+    "light-away": ("error",),
     "memory-lost": ("error",),
+    "modem-recovery": ("rung", "trouble"),
+    "modem-recovery-failed": ("rung", "error"),
+    "modem-trouble": ("what",),
+    "network-order-refused": ("error",),
+    "network-time-unknown": ("error",),
     "outbox-full": (*OF_A_DEVICE, "room"),
     "outbox-upgraded": ("found", "version"),
     "pairing-refused": OF_A_DEVICE,
@@ -40,20 +55,28 @@ FACTS: Mapping[str, tuple[str, ...]] = {
     "publish-refused": ("reason_code",),
     "quarantine-requeued": ("uid", "rows"),
     "radio-away": ("error",),
+    "radio-back": ("after", "rung"),
     "radio-busy": OF_A_DEVICE,
+    "radio-mending": ("symptom", "rung"),
+    "radio-needs-help": ("symptom",),
+    "radio-rung-failed": ("rung", "error"),
     "receipt-ignored": ("what",),
     "record-refused": ("sequence",),
     "records-gone": ("epochs", "records"),
     "request-crashed": ("error",),
+    "scanner-hung": ("seconds",),
     "session-crashed": OF_A_DEVICE,
-    "setup-closed": ("uid",),
-    "setup-opened": ("uid",),
+    "session-ended": ("device", "readings", "empty"),
     "settings-changed": ("devices_before", "devices"),
     "settings-not-kept": ("error",),
+    "setup-closed": ("uid",),
+    "setup-opened": ("uid",),
     "storage-loss": ("what", "amount"),
     "storage-nearly-full": ("room",),
+    "time-floor-lost": ("error",),
+    "time-floor-not-kept": ("error",),
 }
-"""Of each event what is kept of it; of another nothing but its name. `device` is a name that people
+"""Of each event of the log what is kept of it beside its name. `device` is a name that people
 gave: it is hashed before it leaves the hub."""
 
 

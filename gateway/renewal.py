@@ -1,6 +1,8 @@
 """What the hub has from the office, renewed over the air: certificate, authorities, public keys.
 
 The hub asks when it starts and then daily; the office answers when it has something else to tell.
+An answer is taken if it is newer, by the office's clock, than what the hub has, or if it answers
+what the hub asked last: else an office whose clock was ahead once would not be heard until then.
 Answers are kept in the state folder as they came, signed: the newest, behind those without which
 its signature could not be verified from the credentials that were installed. Private keys stay
 where they are.
@@ -60,6 +62,7 @@ class Renewal:
         """
         self.credentials = installed
         self.ask_at = -inf
+        self._asked = b""
         self._installed = installed
         self._hub = hub
         self._state = state
@@ -95,6 +98,7 @@ class Renewal:
         ids = tuple(key_id(key) for key in self.credentials.receipt_keys)
         csr = make_csr(self._hub, self._tls_key)
         request = Request(self._hub, self._now_ms(), csr, ids, self._told.id)
+        self._asked = request.id
         return sign_statement(request, self.credentials.signer)
 
     def take(self, payload: bytes) -> bool:
@@ -104,6 +108,8 @@ class Renewal:
         except (SealError, WireError):
             return False
         try:
+            if answer.utc_ms <= self.credentials.told_ms and answer.request != self._asked:
+                _refuse("it is not newer than what this hub has")
             credentials = _check(answer, self.credentials, self._hub, self._state, self._suite)
             present = self._calendar.present()
             if fault := find_fault(answer.told.certificate, self._hub, self._tls_key, present):
@@ -118,7 +124,7 @@ class Renewal:
         except OSError as error:
             log.warning("office-answer-not-kept", fault=error.strerror or str(error), hint=HINT)
             return True
-        self._kept = kept
+        self._kept, self._asked = kept, b""
         self.ask_at = -inf  # so that the office knows by which keys it is believed
         log.info("office-answer-taken", certificate_id=key_id(answer.told.certificate).hex())
         return True
@@ -190,8 +196,6 @@ def _check(answer: Answer, held: Credentials, hub: str, state: Path, suite: str)
     """What holds by this answer after what is held. Raises AnswerRefused."""
     if answer.hub != hub:
         _refuse(f"it is for hub {answer.hub}, this is {hub}")
-    if answer.utc_ms <= held.told_ms:
-        _refuse("it is not newer than what this hub has")
     key = load_tls_key(held.tls_key.read_text("utf-8"))
     if fault := find_fault(answer.told.certificate, hub, key):
         _refuse(fault)

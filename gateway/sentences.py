@@ -36,7 +36,11 @@ NO_SIGNAL = Sentence(
     "No mobile signal here. Move the gateway near a window, then check again.",
     "Check again: `vitalpost devices test {name}`. Or leave: it is sent by itself, later.",
 )
-SIM_NOT_ACTIVE = "The gateway has signal but is not let in. Call us with {hub}."
+SIM_NOT_ACTIVE = Sentence(
+    "sim-not-active",
+    "The gateway has signal but is not let in. Call us with {hub}.",
+    "Then: `vitalpost devices test {name}`. Or leave: it is sent by itself, later.",
+)
 OFFICE_SILENT = Sentence(
     "office-silent",
     "Signal is good. The office did not answer. The reading is safe.",

@@ -17,12 +17,11 @@ from gateway.sentences import (
     CLOCK_BY_HAND,
     CLOCK_WRONG,
     NO_READING,
-    NO_SIGNAL,
     OFFICE_REFUSED,
-    OFFICE_SILENT,
 )
 from gateway.sessions import Sessions
 from gateway.trial_reading import DeviceTest
+from gateway.unreached import explain
 from uplink.claims import Fate
 from uplink.fields import Attributes
 
@@ -103,7 +102,7 @@ async def _wait_for_receipt(progress: Progress, test: DeviceTest, premises: Prem
             raise progress.stop(OFFICE_REFUSED)
         progress.left_s = ends_at - loop.time()
         if progress.left_s <= 0:
-            is_reached = premises.standing.is_connected
-            raise progress.stop(OFFICE_SILENT if is_reached else NO_SIGNAL)
+            why = explain(premises.network.facts(), is_reached=premises.standing.is_connected)
+            raise progress.stop(why, hub=premises.hub)
         progress.check_on(premises, needs_window=False)
         await asyncio.sleep(premises.limits.step_s)

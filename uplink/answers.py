@@ -3,11 +3,12 @@
 answer = {                ; payload of a COSE_Sign1 by a receipt key, on <prefix>/v1/<hub>/receipts
     0: 6  1: 1
     2: hub
-    3: uint               ; UTC in ms since 1970: a hub takes only a later one than it has
+    3: uint               ; UTC in ms since 1970: a hub takes a later one than it has, or one by 8
     4: bstr               ; the hub's certificate, X.509 in DER
     5: [+ bstr]           ; the authorities that may sign the broker's, X.509 in DER
     6: [+ [suite, bstr]]  ; HPKE keys to seal to, the newest first; suite as in a key record
     7: [+ bstr .size 32]  ; Ed25519 keys whose receipts and answers hold; at most 32
+  ? 8: bstr .size 8       ; id of the request that it answers; the hub's last one counts at any time
 }
 id of what was told = first 8 bytes of SHA-256 over CBOR [4, 5, 6, 7], those of the answer
 """
@@ -47,17 +48,19 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the office tells `hub`, as of `utc_ms`."""
+    """What the office tells `hub`, as of `utc_ms`, asked by the `request` of that id."""
 
     hub: str
     utc_ms: int
     told: Told
+    request: bytes | None = None
 
 
 def encode_answer(answer: Answer) -> bytes:
     """The payload of an answer's COSE_Sign1. Raises WireError for one that nobody could read."""
     names = (_ANSWER, FORMAT, answer.hub, answer.utc_ms)
-    payload = dump(dict(enumerate((*names, *answer.told.fields()))))
+    fields = dict(enumerate((*names, *answer.told.fields())))
+    payload = dump(fields | ({8: answer.request} if answer.request else {}))
     decode_answer(payload)
     return payload
 
@@ -69,12 +72,14 @@ def decode_answer(payload: bytes) -> Answer:
     authorities = tuple(as_bytes(one, "authority") for one in _some(fields.get(5), "authorities"))
     hpke = tuple(_decode_hpke(one) for one in _some(fields.get(6), "HPKE keys"))
     keys = tuple(as_bytes(one, "receipt key", 32) for one in _some(fields.get(7), "receipt keys"))
+    request = fields.get(8)
     if len(keys) > MAX_RECEIPT_KEYS:
         raise WireError(f"receipt keys: {len(keys)}, the limit is {MAX_RECEIPT_KEYS}")
     return Answer(
         as_hub(fields.get(2)),
         as_int(fields.get(3), "utc_ms", 0, MAX_UTC_MS),
         Told(as_bytes(fields.get(4), "certificate"), authorities, hpke, keys),
+        None if request is None else as_bytes(request, "id of a request", 8),
     )
 
 

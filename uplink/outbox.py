@@ -10,6 +10,7 @@ import asyncio
 import fcntl
 import os
 import sqlite3
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -68,12 +69,20 @@ class Outbox:
     `losses` is what opening found damaged; of that, nothing is ever deleted.
     """
 
-    def __init__(self, path: Path, quota_bytes: int, keep_days: int, journal: Journal) -> None:
+    def __init__(
+        self,
+        path: Path,
+        quota_bytes: int,
+        keep_days: int,
+        journal: Journal,
+        now: Callable[[], float],
+    ) -> None:
         self.losses: list[Loss] = []
         self._path = path
         self._rebuilt = beside(path, ".rebuilt")
         self._quota_bytes = quota_bytes
         self._keep_days = keep_days
+        self._now = now
         self._journal = journal
         self._fault: sqlite3.Error | OSError | None = None
         self._is_open = False
@@ -87,6 +96,7 @@ class Outbox:
         quota_bytes: int,
         keep_days: int = KEEP_DAYS,
         journal: Journal = keep_no_journal,
+        now: Callable[[], float] = time.monotonic,
     ) -> Self:
         """The outbox at `path`, made where there is none; its folder is locked for it.
 
@@ -96,7 +106,7 @@ class Outbox:
         with those of its rows that are sound.
         Raises OutboxLocked, OutboxNewer, and OutboxDamaged where the card does not answer.
         """
-        outbox = cls(path, quota_bytes, keep_days, journal)
+        outbox = cls(path, quota_bytes, keep_days, journal, now)
         try:
             await outbox._in_writer(outbox._open)
         except BaseException:
@@ -310,7 +320,13 @@ class Outbox:
 
     def _make_store(self, path: Path) -> Store:
         is_doubtful = is_in_doubt(self._path)
-        return Store(path, self._quota_bytes, keep_days=self._keep_days, is_doubtful=is_doubtful)
+        return Store(
+            path,
+            self._quota_bytes,
+            keep_days=self._keep_days,
+            is_doubtful=is_doubtful,
+            now=self._now,
+        )
 
     def _rebuild(self) -> Loss:
         """Put what is sound into a new file, and that in the place of the damaged one."""

@@ -31,8 +31,10 @@ class Receipts:
 
     `take_other` is shown what is no receipt, and says whether it could use it.
 
-    What is `wanted` counts only in the newest receipt, by the backend's time, and the same ranges
-    of an epoch once an hour, as key records do: an answer may still be on its way.
+    What is `wanted` counts only in the newest receipt, and the same ranges of an epoch once an
+    hour, as key records do: an answer may still be on its way. The newest is the one of the latest
+    time, by the backend's clock; or one that names what waited, which nobody could sign before it
+    was sent: a clock that was far ahead once is forgotten by that.
     """
 
     def __init__(  # noqa: PLR0913  one for each thing it acts on
@@ -71,9 +73,9 @@ class Receipts:
         self._journal(Step("receipted", receipt.stored))
         self._standing.receipted(receipt.utc_ms)
         self._on_receipt(receipt)
-        is_newest = receipt.utc_ms > self._newest_ms
-        self._newest_ms = max(self._newest_ms, receipt.utc_ms)
-        await self._settle(receipt)
+        is_newest = await self._settle(receipt) or receipt.utc_ms > self._newest_ms
+        if is_newest:
+            self._newest_ms = receipt.utc_ms
         answers = [await self._find_key_record(kid) for kid in receipt.unknown]
         if receipt.wanted and is_newest:
             answers.append(await self._want(receipt.wanted))
@@ -99,7 +101,8 @@ class Receipts:
             self._standing.ignored("foreign")
         return None
 
-    async def _settle(self, receipt: Receipt) -> None:
+    async def _settle(self, receipt: Receipt) -> bool:
+        """Whether it released what waited."""
         offers, reminders = self._underway.offers, self._underway.reminders
         released = await self._outbox.release(receipt.stored, receipt.utc_ms)
         self._note_never_assigned(released.never_assigned)
@@ -112,6 +115,7 @@ class Receipts:
                 self._standing.refused(kid, sequence, reason)
         for kid, signed in list(reminders.settle(receipt.checked)):
             await self._outbox.settle_checkpoint(kid, signed)
+        return released.rows > 0
 
     async def _find_key_record(self, kid: bytes) -> bytes:
         key_record = await self._outbox.forget_known(kid)

@@ -5,6 +5,7 @@
     key_record  the signed key record of an epoch, and key_copy the same once more
     checkpoint  the signed last checkpoint of an epoch that has ended, until the backend has it
     released    ids of rows that a receipt has named, by the receipt's hour; a damaged row: not so
+    ran         how long the hub had run, by that hour; a damaged row: as long as it has by now
     quarantine  rows that are damaged or were refused: kept, and stepped over
     flash       what was written to the card, in one row: a damaged one begins anew
 

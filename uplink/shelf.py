@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -42,13 +42,14 @@ class Shelf:
         flash: FlashCount,
         *,
         is_doubtful: bool,
+        now: Callable[[], float],
     ) -> None:
         self.losses: list[Loss] = []
         self.quota_bytes = quota_bytes
         self.waiting = Spans()
         self.epochs = Epochs(db)
         self.quarantine = Quarantine(db)
-        self.retention = Retention(db, keep_days)
+        self.retention = Retention(db, keep_days, now)
         self.checkpoints = Checkpoints(db, self.epochs)
         self._db = db
         self._path = path

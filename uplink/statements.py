@@ -42,6 +42,7 @@ request = {                            ; what has changed at the office? (uplink
 5: [* bstr .size 8]                ; ids of the receipt keys that the hub believes, at most 32
 6: bstr .size 8                    ; id of what the office told last
 }
+id of a request = first 8 bytes of SHA-256 over CBOR [3, 4], those of the request
 chain(0) = 32 zero bytes    chain(n) = SHA-256(chain(n-1) || sealed record n)
 """
 
@@ -64,6 +65,7 @@ from uplink.wire import (
     as_kid,
     as_ranges,
     dump_ranges,
+    key_id,
     read_payload,
 )
 
@@ -141,6 +143,11 @@ class Request:
     csr: bytes
     receipt_keys: tuple[bytes, ...]
     told: bytes
+
+    @property
+    def id(self) -> bytes:
+        """Its name, 8 bytes: the signature in its `csr` is another each time."""
+        return key_id(dump([self.utc_ms, self.csr]))
 
 
 Statement = KeyRecord | Checkpoint | Gone | Request

@@ -52,7 +52,13 @@ class Store:
         try:
             self.flash = FlashCount(self.db, now, began_bytes)
             self.shelf = Shelf(
-                self.db, path, quota_bytes, keep_days, self.flash, is_doubtful=is_doubtful
+                self.db,
+                path,
+                quota_bytes,
+                keep_days,
+                self.flash,
+                is_doubtful=is_doubtful,
+                now=now,
             )
         except BaseException:
             self.db.close()

@@ -20,6 +20,7 @@ _STEPS: tuple[tuple[str, ...], ...] = (
         "CREATE TABLE quarantine (id INTEGER PRIMARY KEY, reason TEXT)",
     ),
     ("CREATE TABLE flash (id INTEGER PRIMARY KEY, total, total_s, day, part, part_s, crc)",),
+    ("CREATE TABLE ran (hour INTEGER PRIMARY KEY, ran_s, crc)",),
 )
 VERSION = len(_STEPS)
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 
+from backend.cli.pipe import end_quietly
 from backend.config import DEFAULT
 from backend.errors import BackendError
 
@@ -39,8 +41,17 @@ COMMANDS = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns its exit code: 0, 1 a problem, 2 usage, 78 settings."""
+    """Run one command.
+
+    Its exit code is 0, 1 a problem, 2 usage, 78 settings, 141 nobody reads it.
+    """
     words = sys.argv[1:] if argv is None else argv
+    # Of a daemon whatever breaks is told: it writes to more than its output.
+    is_daemon = words[:1] in (["run"], ["relay"]) and not {"-h", "--help"} & {*words}
+    return _main(words) if is_daemon else end_quietly(partial(_main, words))
+
+
+def _main(words: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="vitalpost-backend", description="Vitalpost's ledger.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, what in COMMANDS.items():

@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from functools import partial
 from importlib import import_module
 from types import ModuleType
 
+from gateway.cli.pipe import end_quietly
 from gateway.errors import GatewayError, NotAllowed, SettingsError
 from uplink.errors import OutboxNewer, UplinkError
 
@@ -34,8 +36,17 @@ EXIT_SETTINGS = 78  # EX_CONFIG of sysexits.h: systemd does not restart after it
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; its exit code is 0, 1 a problem, 2 usage, 3 not allowed, 78 settings."""
+    """Run one command.
+
+    Its exit code is 0, 1 a problem, 2 usage, 3 not allowed, 78 settings, 141 nobody reads it.
+    """
     words = sys.argv[1:] if argv is None else argv
+    # Of the daemon whatever breaks is told: it writes to more than its output.
+    is_daemon = words[:1] == ["run"] and not {"-h", "--help"} & {*words}
+    return _main(words) if is_daemon else end_quietly(partial(_main, words))
+
+
+def _main(words: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="vitalpost", description="A home's health gateway.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, what in COMMANDS.items():

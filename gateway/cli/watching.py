@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import shutil
 import signal
 import sys
-import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple, NoReturn, TextIO
 
 from gateway.cli.lines import describe
@@ -31,7 +31,10 @@ class Line(NamedTuple):
 
 
 def watch(look: Look, out: TextIO, *, every_s: float | None = None, as_json: bool = False) -> int:
-    """Look again and again until Ctrl-C. Raises NotAllowed; a hub that is away may come back."""
+    """Look again and again until Ctrl-C. A hub that is away may come back.
+
+    Raises NotAllowed, and BrokenPipeError once nobody reads any more.
+    """
     is_terminal = out.isatty() and not as_json
     pause_s = every_s or (EVERY_S if is_terminal else EVERY_PLAIN_S)
     show = _find_form(out, is_terminal=is_terminal, as_json=as_json)
@@ -41,7 +44,7 @@ def watch(look: Look, out: TextIO, *, every_s: float | None = None, as_json: boo
             while not pressed:
                 show(look)
                 out.flush()
-                time.sleep(pause_s)
+                _pause(out, pause_s)
     except KeyboardInterrupt:
         return 0
     return 0
@@ -84,6 +87,15 @@ def _heeding_control_c(pressed: list[int]) -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def _pause(out: TextIO, pause_s: float) -> None:
+    """Let time pass. Raises BrokenPipeError as soon as nobody reads any more."""
+    ended = select.poll()
+    with suppress(OSError):  # what is no file cannot be closed by a reader
+        ended.register(out.fileno(), 0)
+    if ended.poll(pause_s * 1000):
+        raise BrokenPipeError
 
 
 def _find_form(out: TextIO, *, is_terminal: bool, as_json: bool) -> Callable[[Look], None]:

@@ -67,7 +67,7 @@ NO_SIGNAL = Trouble(
 )
 NOT_LET_IN = Trouble(
     "sim-not-active",
-    *_split(sentences.SIM_NOT_ACTIVE),
+    *_split(sentences.SIM_NOT_ACTIVE.what),
     heals=True,
     patience_s=LOOKING_S,
 )
@@ -118,6 +118,14 @@ NO_MODEMMANAGER = Trouble(
     "`systemctl enable --now ModemManager`; before it `apt-get install modemmanager`.",
     patience_s=GONE_S,
 )
+TROUBLES = {
+    each.name: each
+    for each in (
+        *SIMS.values(),
+        *(NO_SIGNAL, NOT_LET_IN, MODEM_FAILED, NOT_CONNECTED, NO_ANSWER, NOT_SET_UP),
+        *(NOBODY_CONNECTS, SWITCHED_OFF, GONE, NO_MODEMMANAGER),
+    )
+}
 
 
 def judge(modem: Modem, networks: Networks | None, *, is_dead: bool) -> Trouble | None:

@@ -16,7 +16,8 @@ from typing import Any
 HASH_DIGITS = 10
 SALT_BYTES = 32
 WORD = re.compile(r"[a-z0-9_-]{1,32}")
-TERM = re.compile(r"[A-Za-z][A-Za-z0-9 ._:()+-]{0,79}")
+ADDRESS = r"[0-9A-Fa-f]{2}(?:[:-][0-9A-Fa-f]{2}){2}"  # the beginning of one, anywhere
+TERM = re.compile(rf"(?!.*{ADDRESS})[A-Za-z][A-Za-z0-9 ._:()+-]{{0,79}}")
 
 
 class Kind(Enum):
@@ -43,9 +44,16 @@ SETTINGS: Table = {
     "outbox.quota_mb": NUMBER,
     "outbox.keep_days": NUMBER,
     "radio.backend": TERM_,
-    "radio.adapter": TERM_,
+    "radio.adapter": NAME,
     "radio.quiet_s": NUMBER,
     "clock.source": TERM_,
+    "network.watch": NUMBER,
+    "network.recover": NUMBER,
+    "network.prefer.*": TERM_,
+    "network.budget_mb": NUMBER,
+    "light.panel": TERM_,
+    "light.sound": NUMBER,
+    "light.active_low": NUMBER,
     "devices.*.name": NAME,
     "devices.*.driver": TERM_,
     "devices.*.bond": NUMBER,
@@ -76,9 +84,19 @@ STATUS: Table = {
     "clock.source": TERM_,
     "clock.source_quality": NUMBER,
     "clock.synchronised_s": NUMBER,
+    "clock.utc_ms": NUMBER,
+    "clock.floor_ms": NUMBER,
     "clock.floor_writes": NUMBER,
+    "radio.symptoms.*": TERM_,
+    "radio.silent_s": NUMBER,
+    "radio.expected_s": NUMBER,
+    "radio.rungs.*": NUMBER,
+    "radio.failed.*": NUMBER,
+    "light.shows": TERM_,
+    "light.day": NUMBER,
     "storage.room": TERM_,
     "storage.used_bytes": NUMBER,
+    "storage.quota_bytes": NUMBER,
     "storage.card_bytes": NUMBER,
     "storage.written.*": NUMBER,
     "network.signal": TERM_,
@@ -90,8 +108,11 @@ STATUS: Table = {
     "network.modem.registration": TERM_,
     "network.modem.technology": TERM_,
     "network.recovery.trouble": TERM_,
-    "network.recovery.rung": NUMBER,
+    "network.recovery.rung": TERM_,
+    "network.recovery.left_s": NUMBER,
     "network.recovery.climbs.*": NUMBER,
+    "network.route": TERM_,
+    "network.prefer.*": TERM_,
     "network.mobile_mb": NUMBER,
     "network.budget_mb": NUMBER,
     "network.writes": NUMBER,

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from gateway.doctor.checks import CHECKS, ROUND_TRIP
 from gateway.links.ladder import WORDS
+from gateway.log_ring import FACTS
 from gateway.sessions import FAILURES
 from gateway.signals.lights import Light
 
@@ -58,6 +59,10 @@ def test_every_event_of_the_log_is_explained_once_and_no_other():
     explained = rows("event")
     assert len(explained) == len(set(explained))
     assert set(explained) == logged()
+
+
+def test_of_every_event_it_is_decided_what_of_it_support_may_see():
+    assert set(FACTS) == set(rows("event"))
 
 
 def test_every_line_of_the_doctor_is_explained_once_and_in_its_order():

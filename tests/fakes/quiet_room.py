@@ -22,6 +22,7 @@ from gateway.sessions import Sessions
 from gateway.setup import SetupWindow
 from tests.fakes.hand_clock import HandClock
 from tests.fakes.hub_storage import HubStorage
+from tests.fakes.told_part import ToldPart
 from uplink.standing import Standing
 
 CUFF = "00001810-0000-1000-8000-00805f9b34fb"
@@ -106,7 +107,9 @@ class QuietRoom:
         self.fleet = Fleet(
             self.central, (), lambda device: Sessions(device, self.recorder, note), None
         )
+        self.network = ToldPart("network")
         self.premises = Premises(
+            hub="hub-1",
             fleet=self.fleet,
             enrolments=Enrolments(folder / "state", settled),
             memory=Memory(folder / "state"),
@@ -115,6 +118,7 @@ class QuietRoom:
             clock=self.clock,
             outbox=storage.outbox,
             standing=self.standing,
+            network=self.network,
             recorder=self.recorder,
             journal=note,
             limits=limits,

@@ -33,6 +33,7 @@ from simulator.frames import Values
 from simulator.radio import VirtualRadio
 from tests.fakes.control_desk import ControlDesk
 from tests.fakes.hub_storage import HubStorage
+from tests.fakes.told_part import ToldPart
 from uplink.standing import Standing
 
 ADDRESS = "F0:00:00:12:04:12"
@@ -83,7 +84,9 @@ class VisitedHome:
         )
         self.start(self.fleet.central.run())
         self.start(self.fleet.run())
+        self.network = ToldPart("network")
         self.premises = Premises(
+            hub="hub-1",
             fleet=self.fleet,
             enrolments=Enrolments(self.state),
             memory=Memory(self.state),
@@ -92,6 +95,7 @@ class VisitedHome:
             clock=self.clock,
             outbox=self.storage.outbox,
             standing=self.standing,
+            network=self.network,
             recorder=self.recorder,
             journal=note,
             limits=self.limits,

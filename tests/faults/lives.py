@@ -82,7 +82,12 @@ class Life:
     async def start(self) -> None:
         """As `gateway.app.run` does."""
         house = self._house
-        self._outbox = await Outbox.open(house.outbox, quota_bytes=8 << 20, journal=self._journal)
+        self._outbox = await Outbox.open(
+            house.outbox,
+            quota_bytes=8 << 20,
+            journal=self._journal,
+            now=asyncio.get_running_loop().time,
+        )
         broker = Broker("broker", 8883, HUB, None)
         sign = partial(sign_statement, signer=house.signer)
         witness = Witness(HUB, sign, lambda: read_moment(house.clock).utc_ms)

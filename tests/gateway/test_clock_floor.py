@@ -18,6 +18,12 @@ def test_without_any_receipt_it_is_the_release_or_the_offices_newest_answer(tmp_
     assert datetime.now(UTC) >= RELEASED
 
 
+def test_an_answer_from_a_clock_far_ahead_does_not_raise_it_above_what_receipts_say(tmp_path):
+    floor = Floor(tmp_path)
+    floor.note(RECEIPT_MS, is_fresh=True)
+    assert floor.at_least_ms(2 * RECEIPT_MS) == RECEIPT_MS
+
+
 def test_a_receipt_raises_it_and_it_outlives_the_process(tmp_path):
     floor = Floor(tmp_path)
     floor.note(RECEIPT_MS, is_fresh=False)

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import os
+import sys
 from collections import Counter
 
 import pytest
@@ -13,7 +14,7 @@ from tests.fakes.lively_home import DAY, count_descriptors, play
 
 __all__ = ["play"]  # a fixture
 
-DAYS = int(os.environ.get("RADIO_DAYS", "4"))  # 30 take some minutes
+DAYS = int(os.environ.get("RADIO_DAYS", "4"))  # `make test-faults` takes 30
 SLACK = 50  # objects: what a set or a dict grows by
 
 
@@ -67,6 +68,10 @@ def test_descriptors_and_objects_are_flat_over_days_with_a_fault_each(play):
         assert await home.names() == names
         assert count()[0] == descriptors
         assert count()[1] <= objects + SLACK
+        sys.stdout.write(
+            f"{DAYS} days, rungs {home.used}, {len(names)} bus names, {descriptors} descriptors, "
+            f"{objects} objects before and {count()[1]} after\n"
+        )
 
     play(scenario, neighbour_s=85)
 

@@ -53,7 +53,7 @@ class Hub:
             **changes,
         )
 
-    def tell(self, signer=None, utc_ms=LATER_MS, hub="hub-1", **changes):
+    def tell(self, signer=None, utc_ms=LATER_MS, hub="hub-1", request=None, **changes):
         """An answer of the office, signed."""
         office = self.office
         hpke = [key.public() for key in office.opening_keys]
@@ -64,7 +64,7 @@ class Hub:
             "receipt_keys": (office.receipt_key.public(),),
         }
         told = Told(**facts | changes)
-        return sign_answer(Answer(hub, utc_ms, told), signer or office.receipt_key)
+        return sign_answer(Answer(hub, utc_ms, told, request), signer or office.receipt_key)
 
 
 @pytest.fixture
@@ -232,6 +232,30 @@ def test_an_older_answer_never_follows_a_newer_one(hub):
     for again in (first, second):
         assert take(renewal, again) == (True, ["it is not newer than what this hub has"])
     assert renewal.credentials is held
+
+
+def ask(hub, renewal):
+    return verify_statement(renewal.ask(0), [hub.request.sign_key]).id
+
+
+def test_an_office_whose_clock_was_ahead_once_is_heard_again(hub):
+    renewal = hub.start()
+    years_ahead = INSTALLED_MS + 14 * 365 * 86_400_000
+    assert take(renewal, hub.tell(utc_ms=years_ahead)) == (True, [])
+    for restart in (False, True):
+        renewal = hub.start() if restart else renewal
+        assert renewal.credentials.told_ms > INSTALLED_MS
+        before, last = ask(hub, renewal), ask(hub, renewal)
+        for stale in (None, before, bytes(8)):
+            answer = hub.tell(request=stale)
+            assert take(renewal, answer) == (True, ["it is not newer than what this hub has"])
+        answer = hub.tell(request=last)
+        assert take(renewal, answer) == (True, [])
+        assert renewal.credentials.told_ms == LATER_MS
+        assert hub.start().credentials.told_ms == LATER_MS
+        assert take(renewal, answer) == (True, ["it is not newer than what this hub has"])
+        assert take(renewal, hub.tell(utc_ms=LATER_MS + 1)) == (True, [])
+        assert take(renewal, hub.tell(utc_ms=years_ahead)) == (True, [])
 
 
 def test_the_receipt_key_may_change_again_and_again(hub):

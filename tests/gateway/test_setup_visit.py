@@ -68,15 +68,26 @@ async def test_a_cuff_is_found_paired_confirmed_enrolled_tried_out_and_delivered
 
 
 @pytest.mark.parametrize(
-    ("is_connected", "words"),
+    ("is_connected", "network", "words"),
     [
-        (False, "No mobile signal here. Move the gateway near a window, then check again."),
-        (True, "Signal is good. The office did not answer. The reading is safe."),
+        (False, {}, "No mobile signal here. Move the gateway near a window, then check again."),
+        (
+            False,
+            {"recovery": {"trouble": "sim-not-active"}},
+            "The gateway has signal but is not let in. Call us with hub-1.",
+        ),
+        (
+            False,
+            {"bars": 4, "recovery": {"trouble": None}},
+            "Signal is good. The office did not answer. The reading is safe.",
+        ),
+        (True, {}, "Signal is good. The office did not answer. The reading is safe."),
     ],
 )
-async def test_delivered_is_not_said_without_a_receipt(tmp_path, is_connected, words):
+async def test_delivered_is_not_said_without_a_receipt(tmp_path, is_connected, network, words):
     async with VisitedHome(tmp_path, LIMITS._replace(office_s=0.2)) as home:
         home.standing.is_connected = is_connected
+        home.network.told = network
         cuff = await home.bring()
         job = await add(home, cuff)
         cuff.keep(cuff.build(VALUES))

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import cbor2
 import pytest
 from hypothesis import given
@@ -17,7 +19,8 @@ REQUEST = Request("hub-1", 1_790_000_000_000, b"csr", (bytes(8), bytes(8)), TOLD
 
 
 def test_what_the_office_tells_is_read_back_as_it_was_signed():
-    assert verify_answer(sign_answer(ANSWER, OFFICE), [OFFICE.public()]) == ANSWER
+    for answer in (ANSWER, replace(ANSWER, request=REQUEST.id)):
+        assert verify_answer(sign_answer(answer, OFFICE), [OFFICE.public()]) == answer
     assert verify_statement(sign_statement(REQUEST, HUB), [HUB.public()]) == REQUEST
 
 
@@ -67,6 +70,7 @@ def test_an_answer_is_no_receipt_and_no_statement():
         (6, [[-1, b""]]),
         (7, []),
         (7, [bytes(31)]),
+        (8, bytes(7)),
     ],
 )
 def test_an_answer_that_says_too_little_is_refused(key, value):

@@ -571,6 +571,23 @@ async def test_wanted_counts_in_the_newest_receipt_alone_and_the_same_once_an_ho
     assert len(office.statements) == 1
 
 
+async def test_an_office_whose_clock_was_far_ahead_once_is_heard_again_by_what_it_stores(stand):
+    office = await stand.office()
+    hub = await stand.hub(office, Pace())
+    await hub.measure(5)
+    await hub.until_delivered()
+    await office.say(Receipt(HUB, NOW + 14 * 365 * 86_400_000))
+    wanted = {hub.epoch.kid: [(1, 5)]}
+    await office.say(Receipt(HUB, NOW + 1, wanted=wanted))
+    await hub.settled()
+    assert (hub.counts["wanted"], hub.counts["wanted-before"]) == (0, 1)
+    await hub.measure()
+    await hub.until_delivered()
+    await office.say(Receipt(HUB, NOW + 2, wanted=wanted))
+    await hub.until_released(11)
+    assert hub.counts["wanted"] == 5
+
+
 async def test_after_an_idle_link_has_died_the_hub_pings_twice_as_often(stand, authority):
     keepalives = asyncio.Queue()
 

@@ -36,11 +36,13 @@ class StoreMachine(RuleBasedStateMachine):
         self.folder = Path(tempfile.mkdtemp())
         self.quota = quota
         self.hour = 500_000
+        self.ran_s = 0
         self.kids = []
         self.begun = 0
         self.last = {}
         self.rows = {}
         self.released_at = {}
+        self.released_ran = {}
         self.ended = {}
         self.copies = 0
         self.path = self.folder / "outbox.db"
@@ -48,7 +50,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.begin()
 
     def make(self):
-        return Store(self.path, self.quota, keep_days=KEEP_DAYS)
+        return Store(self.path, self.quota, keep_days=KEEP_DAYS, now=lambda: self.ran_s)
 
     def teardown(self):
         if hasattr(self, "store"):
@@ -117,7 +119,11 @@ class StoreMachine(RuleBasedStateMachine):
         one, other = (data.draw(st.integers(1, self.last[kid])) for _ in range(2))
         return kid, (min(one, other), max(one, other))
 
-    @rule(data=st.data(), hours=st.sampled_from([-5, 0, 1, 30, 336, 400]))
+    @rule(hours=st.sampled_from([1, 30, 336, 400]))
+    def go_on(self, hours):
+        self.ran_s += hours * 3600
+
+    @rule(data=st.data(), hours=st.sampled_from([-5, 0, 1, 30, 336, 400, 80_000]))
     def take_a_receipt(self, data, hours):
         self.hour += max(hours, 0)
         hour = self.hour + min(hours, 0)
@@ -127,6 +133,7 @@ class StoreMachine(RuleBasedStateMachine):
             if self.rows.get((kid, sequence), RELEASED) != RELEASED:
                 self.rows[kid, sequence] = RELEASED
                 self.released_at[kid, sequence] = hour
+                self.released_ran[kid, sequence] = self.ran_s
 
     @rule(data=st.data())
     def want(self, data):
@@ -139,6 +146,7 @@ class StoreMachine(RuleBasedStateMachine):
                 assert self.rows.get(name, RELEASED) == RELEASED
                 if name in self.rows and self.quota == ROOMY:
                     assert self.hour - self.released_at[name] > KEEP_DAYS * 24
+                    assert self.ran_s - self.released_ran[name] > KEEP_DAYS * 86_400
             elif name in self.rows:
                 self.rows[name] = WAITING
 

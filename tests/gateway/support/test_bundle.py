@@ -13,6 +13,7 @@ from gateway.config import load_settings
 from gateway.doctor.examine import Result
 from gateway.doctor.finding import fail
 from gateway.doctor.site import Site
+from gateway.links.ladder import Ladder, Rung, Symptom
 from gateway.support.bundle import gather
 from gateway.support.shown import SETTINGS, STATUS, Kind, Veil, pick
 from tests.fakes.hub_folder import HubFolder
@@ -120,13 +121,48 @@ def test_a_fact_that_no_table_names_does_not_go():
         "glucose": 120,
         "uplink": {"connected": True, "trouble": "broker.example.org: refused"},
         "clock": {"quality": 3, "place": "here"},
-        "radio": {"adapter": "F0:00:00:12:34:56"},
+        "radio": {"adapter": "F0:00:00:12:34:56", "symptoms": ["F0:00:00:12:34:56"]},
         "problems": [{"what": "cuff: away"}],
     }
     assert list(pick("status", status, STATUS, Veil())) == [
         "status.running_s = 5",
         "status.uplink.connected = yes",
         "status.clock.quality = 3",
+    ]
+
+
+async def test_what_the_parts_say_goes_but_for_names_from_outside():
+    ladder = Ladder(lambda: 90_000.0, lambda: True, lambda: False)
+    ladder.suffers(Symptom.AWAY, error="BleakError")
+    ladder.climb(Symptom.AWAY)
+    ladder.failed(Rung.POWER, "NoReply")
+    network = {
+        "signal": "good",
+        "route": "cellular",
+        "prefer": ["ethernet", "cellular"],
+        "modem": {"state": "connected", "operator": "Example Mobile"},
+        "recovery": {"trouble": "no-signal", "rung": "reset", "left_s": 20, "climbs": {"reset": 2}},
+        "carried": {"N. N.": {"kind": "wifi", "received": 7}},
+    }
+    status = {"radio": ladder.facts(), "network": network, "light": {"shows": "ready", "day": True}}
+    assert list(pick("status", status, STATUS, Veil())) == [
+        "status.radio.symptoms.1 = away",
+        "status.radio.silent_s = 0",
+        "status.radio.expected_s = 600",
+        "status.radio.rungs.scan = 1",
+        *(f"status.radio.rungs.{each} = 0" for each in Rung if each is not Rung.SCAN),
+        "status.radio.failed.power = 1",
+        "status.network.signal = good",
+        "status.network.route = cellular",
+        "status.network.prefer.1 = ethernet",
+        "status.network.prefer.2 = cellular",
+        "status.network.modem.state = connected",
+        "status.network.recovery.trouble = no-signal",
+        "status.network.recovery.rung = reset",
+        "status.network.recovery.left_s = 20",
+        "status.network.recovery.climbs.reset = 2",
+        "status.light.shows = ready",
+        "status.light.day = yes",
     ]
 
 
