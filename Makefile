@@ -2,7 +2,7 @@
 # make test    every test
 # make test-interop    the foreign consumers in docs/consumers against hub, broker and vectors
 # make bench   every budget of the design against its peers (under 20 minutes); docs/performance.md
-# make test-faults   faults injected and counted, within an hour and a half; QUICK=1 for the five-minute form
+# make test-faults   faults injected and counted, within the hour; QUICK=1 for the five-minute form
 # make test-install    office and hub installed in clean roots of Debian 12 by the README's own lines; as root
 # make check   style, types, import rules, settings schema, systemd's verdict on the units
 # make lock    renew requirements/*.txt from pyproject.toml

@@ -20,7 +20,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from gateway import app, room, telling
+from gateway import app, room, telling, timekeeper, upkeep
 from gateway.network import watch
 from gateway.network.meter import Roots
 from gateway.settings import Settings
@@ -32,10 +32,11 @@ from tests.faults.world import HubClock, Note
 from uplink.journal import Step as Told
 
 STOP_S = 90.0  # then systemd kills
-# What a hub looks at each minute and only tells: 30 days have 43,200 of them, a run 100 homes.
-LOOK_S = 900.0
-for module in (room, telling, watch):
+# What a hub looks at each minute or twice: 30 days have 43,200 of them, and a run 100 homes.
+LOOK_S = 300.0
+for module in (room, telling, timekeeper, watch):
     module.LOOK_S = LOOK_S
+upkeep.UPKEEP_S = LOOK_S
 
 
 @dataclass
