@@ -1,9 +1,9 @@
 # make demo    a month of a patient's readings becomes qualifying days, with faults on the way
-# make test    every test
+# make test    every test but the long ones
 # make test-interop    the foreign consumers in docs/consumers against hub, broker and vectors
 # make bench   every budget of the design against its peers (under 20 minutes); docs/performance.md
-# make test-faults   faults injected and counted, under 15 minutes; QUICK=1 for the five-minute form
-# make test-years    a radio through 30 days with a fault each: nothing grows; under 10 minutes
+# make test-faults   the long tests, then faults injected and counted, within the hour; QUICK=1 in ten minutes
+# make test-mutants    every small change to the billing rules, each held against their tests; MODULES="supply …" for some
 # make test-install    office and hub installed in clean roots of Debian 12 by the README's own lines; as root
 # make check   style, types, import rules, settings schema, systemd's verdict on the units
 # make lock    renew requirements/*.txt from pyproject.toml
@@ -13,7 +13,7 @@ BIN := .venv/bin
 export PATH := $(PATH):/usr/sbin:/sbin
 export PYTHONDONTWRITEBYTECODE = 1
 
-.PHONY: env demo test test-interop test-faults test-years test-install bench check format lock broker analyze faketime dbusmock
+.PHONY: env demo test test-interop test-faults test-install test-mutants bench check format lock broker analyze faketime dbusmock
 
 env: .venv/stamp
 
@@ -55,7 +55,7 @@ demo: env broker
 	@$(BIN)/vitalpost demo
 
 test: env broker faketime dbusmock
-	@$(BIN)/pytest -q -n 3 --dist worksteal
+	@$(BIN)/pytest -q -n 3 --dist worksteal -m 'not long'
 
 # What npm installs is locked by hashes beside the consumer.
 test-interop: env broker
@@ -73,14 +73,14 @@ build/%/stamp: requirements/%.txt
 	@touch $@
 
 # By strace single system calls are made to fail.
-test-faults: env broker
+test-faults: env broker faketime dbusmock
 	$(call debian,command -v strace,strace)
+	@$(if $(QUICK),,RADIO_DAYS=30) $(BIN)/pytest -q -n 3 --dist worksteal -m long -o faulthandler_timeout=900
 	@$(BIN)/python -m tests.faults $(if $(QUICK),--quick) $(if $(SEED),--seed $(SEED))
 
-# In virtual time, over a real bus; `make test` lives through four of them.
-test-years: env
-	@RADIO_DAYS=30 $(BIN)/pytest -q -s -o faulthandler_timeout=900 -k over_days \
-		tests/gateway/test_radio_for_years.py
+# Beside other work: it has all the time in the world.
+test-mutants: env
+	@nice -n 10 $(BIN)/python -m tests.backend.billing.mutants $(MODULES)
 
 # mmdebstrap, which makes a clean root; systemd runs in it as on a machine of its own.
 test-install: env analyze

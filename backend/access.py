@@ -15,8 +15,9 @@ from typing import NamedTuple
 import msgspec
 from sqlalchemy import Connection, insert, select
 
-from backend.ledger import Ledger, access
+from backend.ledger import Ledger
 from backend.outside import append_lines, read_lines
+from backend.tables import access
 from uplink.cbor import dump
 
 LOG = "access.log"

@@ -23,8 +23,8 @@ from backend.billing.rule_sets import ProgramRules
 from backend.billing.situation import Situation, situate
 from backend.billing.verdict import Verdict, judge
 from backend.billing.zones import ONE_DAY, midnight
-from backend.ledger import fact
 from backend.patient_facts import Asked, Examined, examine
+from backend.tables import fact
 
 FIRST_LOOK = 10  # days of a period, before which nobody is troubled for its days
 SHORT = 2

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
-from backend import ledger
+from backend import tables
 from backend.checkpoints import Checkpoints
 from backend.completeness import Fate
 from backend.epochs import Epoch, Opened, Opener, make_epoch
@@ -30,7 +30,7 @@ from uplink.wire import Message, Receipt, Run
 
 REFUSALS = UNKNOWN = 500  # per receipt, which is no longer than a message; the rest comes again
 _SEEN = (
-    update(ledger.hub).where(ledger.hub.c.id == bindparam("of")).values(seen_ms=bindparam("now"))
+    update(tables.hub).where(tables.hub.c.id == bindparam("of")).values(seen_ms=bindparam("now"))
 )
 
 
@@ -149,8 +149,8 @@ class Batch:
             if self._open(data) and sent.setdefault(record.kid, (record, data))[1] != data:
                 self._count_conflict(record.kid)
         rows = self._connection.execute(
-            select(ledger.epoch.c.id, ledger.epoch.c.kid, ledger.epoch.c.key_record).where(
-                ledger.epoch.c.hub == self._hub, ledger.epoch.c.kid.in_(kids | sent.keys())
+            select(tables.epoch.c.id, tables.epoch.c.kid, tables.epoch.c.key_record).where(
+                tables.epoch.c.hub == self._hub, tables.epoch.c.kid.in_(kids | sent.keys())
             )
         ).all()
         epochs: dict[bytes, Epoch] = {}
@@ -184,7 +184,7 @@ class Batch:
         }
         if record.previous:
             self._followed.append((record.kid, record.previous))
-        entered = insert(ledger.epoch).values(row).returning(ledger.epoch.c.id)
+        entered = insert(tables.epoch).values(row).returning(tables.epoch.c.id)
         number = self._connection.execute(entered).scalar_one()
         return make_epoch(number, record, self._opener.open(data, self._member.sign_keys)[1])
 

@@ -14,8 +14,8 @@ from sqlalchemy import Connection, func, insert, select
 
 from backend.extents import Extent, Extents
 from backend.incidents import Incidents
-from backend.ledger import checkpoint, epoch
 from backend.machines import TWO_MACHINES
+from backend.tables import checkpoint, epoch
 from uplink.statements import Checkpoint, Ending
 
 SETTLE_MS = 60_000

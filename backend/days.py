@@ -18,8 +18,8 @@ from sqlalchemy import Connection, Select, func, select
 from backend.errors import PatientUnknown
 from backend.judge import LIVE, Interval, Judgement, local_date
 from backend.judging import load_judgements
-from backend.ledger import assignment, reading, record, sighting
 from backend.patients import Assignment, Zones, load_assignments, load_zones
+from backend.tables import assignment, reading, record, sighting
 
 INVALID_READING = "INVALID_READING"  # the device itself says that it failed
 CLOCK_FAULT = "CLOCK_FAULT"

@@ -8,8 +8,8 @@ from typing import NamedTuple
 from sqlalchemy import Connection, bindparam, delete, insert, select, tuple_
 
 from backend.epochs import Epoch, Opened
-from backend.ledger import device, epoch_device, record, waiting
 from backend.naming import identity_bytes
+from backend.tables import device, epoch_device, record, waiting
 from uplink.records import DeviceRecord, decode
 
 Key = tuple[int, int]

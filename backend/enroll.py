@@ -19,11 +19,11 @@ from backend.errors import EnrolmentRefused
 from backend.feed import tell_of_patient
 from backend.judging import ENROLMENT, judge_again
 from backend.keys import load_receipt_publics, load_sealing_keys, load_trust
-from backend.ledger import assignment, hub, hub_key, patient, patient_zone, reading
 from backend.membership import load_member
 from backend.naming import identity_bytes
 from backend.patients import Assignment, load_assignments, load_zones
 from backend.renewal import certify
+from backend.tables import assignment, hub, hub_key, patient, patient_zone, reading
 from uplink.errors import SealError
 from uplink.keys import verify
 from uplink.wire import HUB_ID

@@ -25,8 +25,8 @@ from sqlalchemy import (
 )
 
 from backend.completeness import Fate
-from backend.ledger import extent, gone, hole, record
 from backend.ranges import Range, as_ranges, intersect, merge, subtract
+from backend.tables import extent, gone, hole, record
 from uplink.statements import CHAIN_START, extend_chain
 
 

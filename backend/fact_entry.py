@@ -14,8 +14,8 @@ from backend.fact_kinds import KINDS, WITHDRAWAL, FactName, Kind, PatientId, Tex
 from backend.fact_rows import NAME_BYTES
 from backend.fact_words import Fault, convert, show
 from backend.feed import tell_of_patient
-from backend.ledger import fact, patient
 from backend.patient_typed import as_ms
+from backend.tables import fact, patient
 
 FAULTS = 20  # whoever sees so many mends the program that wrote the file
 

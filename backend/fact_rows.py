@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy import Connection, Row, Select, select
 
 from backend.fact_kinds import KINDS, WITHDRAWAL, Kind
-from backend.ledger import fact
+from backend.tables import fact
 
 NAME_BYTES = 8
 

@@ -10,7 +10,6 @@ from sqlalchemy import Connection, func, select
 
 from backend.devices import Device, bind_devices, load_devices
 from backend.epochs import Epoch, Opened
-from backend.ledger import device_clock, reading, sighting, waiting
 from backend.naming import (
     CLOCK_SET,
     Measurement,
@@ -23,6 +22,7 @@ from backend.naming import (
 )
 from backend.placing import Place, Placed, add_anchors, boottime_ms, placing, when
 from backend.rows import add_rows
+from backend.tables import device_clock, reading, sighting, waiting
 from uplink.records import ClockRecord, EventRecord, ReadingRecord, SeriesRecord, Stamp
 
 Rows = list[dict[str, Any]]

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, func, insert, select, update
 
 from backend.errors import CursorUnknown
-from backend.ledger import assignment, feed, judgement, reading, sink
+from backend.tables import assignment, feed, judgement, reading, sink
 
 
 def tell(connection: Connection, readings: Collection[int]) -> None:

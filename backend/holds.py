@@ -13,8 +13,8 @@ from sqlalchemy import Connection, func, insert, select
 
 from backend.errors import HoldRefused, PatientUnknown
 from backend.facts_log import Noted, digest_of
-from backend.ledger import assignment, legal_hold, patient, reading, record, sighting
 from backend.missing import LEGAL_HOLD, find_missing
+from backend.tables import assignment, legal_hold, patient, reading, record, sighting
 
 YEARS = 10
 

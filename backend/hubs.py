@@ -12,8 +12,8 @@ from sqlalchemy import Connection, Row, func, select
 
 from backend.checkpoints import load_checkpoints
 from backend.completeness import Begun, Completeness, Facts, Fate, judge_hub
-from backend.ledger import epoch, extent, hole, hub, incident, parked, sighting
 from backend.ranges import Range, merge, subtract
+from backend.tables import epoch, extent, hole, hub, incident, parked, sighting
 from uplink.statements import Previous
 
 

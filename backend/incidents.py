@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, insert, update
 
-from backend.ledger import incident
+from backend.tables import incident
 
 
 class Incidents:

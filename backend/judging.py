@@ -31,12 +31,12 @@ from backend.judge import (
     find_offset,
     judge_by,
 )
-from backend.ledger import device_clock, judgement, measured, sighting
 from backend.patients import load_assignments, load_zones, midnight_ms
 from backend.placing import load_anchors
 from backend.reach import EVER_MS, NEIGHBOURS, Reach, find_reach, neighbour
 from backend.rows import add_rows
 from backend.stretches import Offset
+from backend.tables import device_clock, judgement, measured, sighting
 
 SIGHTINGS = 8
 ENROLMENT = "enrolment"

@@ -16,8 +16,8 @@ from backend.completeness import overlaps
 from backend.epochs import Epoch, Opened
 from backend.extents import Extent, Extents
 from backend.incidents import Incidents
-from backend.ledger import epoch
 from backend.ranges import Range
+from backend.tables import epoch
 
 TWO_MACHINES = "two-machines"
 SURE = 14  # 16 s: a kernel calls nothing worse synchronised; a modem's word is off by minutes

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from backend.errors import HubUnknown
-from backend.ledger import hub, hub_certificate, hub_end, hub_key
+from backend.tables import hub, hub_certificate, hub_end, hub_key
 from uplink.records import Stamp
 
 RETIRED = "retired"

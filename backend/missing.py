@@ -1,4 +1,4 @@
-"""Facts that people typed and the ledger has not got: it was put back from an older copy.
+"""Facts that people typed or enrolled and the ledger has not got: it was put back from a copy.
 
 Whoever is named here gets no verdict that could be billed by, until the facts are entered again or
 a named person answers for going on without them.
@@ -12,9 +12,11 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, Select, insert, literal, select
 
+from backend.enrolled import load_enrolled
 from backend.facts_log import FactsLog, Noted
-from backend.ledger import Ledger, fact, legal_hold, missing_accepted, missing_fact
+from backend.ledger import Ledger
 from backend.rows import add_rows
+from backend.tables import fact, legal_hold, missing_accepted, missing_fact
 
 LOG_LOST = "the log of facts itself"
 LEGAL_HOLD = "legal-hold"
@@ -31,8 +33,12 @@ class Missing(NamedTuple):
 
 
 def load_known(connection: Connection) -> list[Noted]:
-    """Every typed fact that the ledger has."""
-    return [Noted._make(row) for rows in _KNOWN for row in connection.execute(rows)]
+    """Every fact that the ledger has: what was stated, and what was enrolled."""
+    return [*_load_stated(connection), *load_enrolled(connection)]
+
+
+def _load_stated(connection: Connection) -> list[Noted]:
+    return [Noted._make(row) for rows in _STATED for row in connection.execute(rows)]
 
 
 def look_for_missing(ledger: Ledger, log: FactsLog, now_ms: int) -> None:
@@ -48,7 +54,9 @@ def look_for_missing(ledger: Ledger, log: FactsLog, now_ms: int) -> None:
         known = {fact.digest: fact for fact in load_known(connection)}
         if noted is None:
             lost = sha256(f"{LOG_LOST} {now_ms}".encode()).digest()
-            noted = {lost: Noted("", LOG_LOST, lost, "", now_ms)} if known else {}
+            # What was enrolled alone begins a log: a hub may be enrolled before anybody types.
+            is_lost = bool(_load_stated(connection))
+            noted = {lost: Noted("", LOG_LOST, lost, "", now_ms)} if is_lost else {}
         entered = set(connection.scalars(select(missing_fact.c.digest)))
         lacking = [noted[digest] for digest in noted.keys() - known.keys() - entered]
         add_rows(connection, missing_fact, [of._asdict() | {"found_ms": now_ms} for of in lacking])
@@ -80,7 +88,7 @@ def accept_missing(
 
 
 # One for each table of typed facts.
-_KNOWN: list[Select[tuple[str, str, bytes, str, int]]] = [
+_STATED: list[Select[tuple[str, str, bytes, str, int]]] = [
     select(
         legal_hold.c.patient,
         literal(LEGAL_HOLD),

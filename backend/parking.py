@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, delete, func, insert, select
 
-from backend.ledger import parked
+from backend.tables import parked
 from uplink.wire import Run
 
 RECORDS = 4_000

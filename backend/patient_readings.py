@@ -11,13 +11,13 @@ from typing import NamedTuple
 from sqlalchemy import Connection, Select, select
 
 from backend import fact_kinds as kinds
-from backend import ledger
+from backend import tables
 from backend.billing import facts as judged
 from backend.days import CLOCK_FAULT, Measured, date_of, load_measured
-from backend.ledger import assignment, reading
 from backend.naming import identity_bytes, identity_of
 from backend.patient_typed import Course, as_instant, span_of
 from backend.patients import Assignment, Zones, load_assignments
+from backend.tables import assignment, reading
 
 _ID = re.compile("[0-9a-f]{32}")
 _ONE_DAY = timedelta(days=1)
@@ -45,8 +45,8 @@ def load_shelf(
     own = select(assignment.c.device).where(assignment.c.patient == patient)
     told = [_identity(one.device) for one in stated]
     rows = connection.execute(
-        select(ledger.device.c.id, ledger.device.c.identity).where(
-            ledger.device.c.id.in_(own) | ledger.device.c.identity.in_(told)
+        select(tables.device.c.id, tables.device.c.identity).where(
+            tables.device.c.id.in_(own) | tables.device.c.identity.in_(told)
         )
     )
     names = {number: name_of(identity) for number, identity in rows}

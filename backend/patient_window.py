@@ -20,9 +20,9 @@ from backend.billing.rule_sets import RuleSets
 from backend.billing.situation import Dates, month_of, situate
 from backend.billing.zones import ONE_DAY, midnight
 from backend.fact_rows import Between, Stated, as_stated, holding
-from backend.ledger import fact, measured
 from backend.patient_basis import Basis
 from backend.patient_typed import ENTRY, TIMES, as_ms
+from backend.tables import fact, measured
 
 PROBE = 64
 MARGIN = 3 * ONE_DAY  # zones are a day apart at most, and what counts was measured within a day

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select
 
 from backend.fact_kinds import Patient
 from backend.fact_rows import load_stated
-from backend.ledger import assignment, patient_zone
+from backend.tables import assignment, patient_zone
 
 PATIENT = "patient"
 

@@ -7,11 +7,21 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, Table, func, insert, literal_column, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Table,
+    func,
+    insert,
+    literal_column,
+    select,
+    update,
+)
 
 from backend.epochs import Epoch
 from backend.judge import Anchor
-from backend.ledger import clock_anchor, device_clock, sighting
+from backend.tables import clock_anchor, device_clock, sighting
 from uplink.records import Stamp
 
 _NEVER_MS = 2**63 - 1
@@ -85,15 +95,28 @@ def add_anchors(connection: Connection, rows: Sequence[dict[str, Any]]) -> Place
     placed = Placed(set(), [], [])
     if rows:
         connection.execute(insert(clock_anchor), rows)
-    for row in rows:
-        if row["quality"] > 0:
-            anchor = Anchor(*(row[name] for name in Anchor._fields))
+    anchors = [Anchor(*(row[n] for n in Anchor._fields)) for row in rows if row["quality"] > 0]
+    of_sightings = _find_unset(connection, sighting, anchors)
+    of_clocks = _find_unset(connection, device_clock, anchors)
+    for anchor in anchors:
+        if anchor.boot in of_sightings:
             for seen in _place(connection, sighting, anchor):
                 placed.readings.add(seen.reading)
                 placed.sightings.append((seen.device, seen.placed_ms, seen.device_time))
+        if anchor.boot in of_clocks:
             for fact in _place(connection, device_clock, anchor):
                 placed.clocks.append((fact.device, fact.placed_ms))
     return placed
+
+
+def _find_unset(connection: Connection, table: Table, anchors: Iterable[Anchor]) -> set[bytes]:
+    """The boots of these anchors in which something came while the clock was not set.
+
+    Most hubs know the time when they start, and have nothing that an anchor could place.
+    """
+    boots = {anchor.boot for anchor in anchors}
+    rows = select(table.c.boot).where(table.c.boot.in_(boots), _is_unset(table)).distinct()
+    return set(connection.scalars(rows)) if boots else set()
 
 
 def _place(connection: Connection, table: Table, anchor: Anchor) -> Sequence[Row[Any]]:
@@ -109,8 +132,7 @@ def _place(connection: Connection, table: Table, anchor: Anchor) -> Sequence[Row
         update(table)
         .where(
             table.c.boot == anchor.boot,
-            # In so many words: SQLite takes a partial index only where it sees its condition.
-            table.c.quality == literal_column("0"),
+            _is_unset(table),
             table.c.boottime_ms > func.coalesce(before, -1),
             table.c.boottime_ms < func.coalesce(after, _NEVER_MS),
         )
@@ -118,3 +140,8 @@ def _place(connection: Connection, table: Table, anchor: Anchor) -> Sequence[Row
         .returning(*table.c)
     )
     return connection.execute(statement).all()
+
+
+def _is_unset(table: Table) -> ColumnElement[bool]:
+    # In so many words: SQLite takes a partial index only where it sees its condition.
+    return table.c.quality == literal_column("0")

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from sqlalchemy import Connection, select
 
-from backend import ledger
+from backend import tables
 from backend.completeness import Begun, Facts, Gap, judge_hub
 from backend.hubs import load_facts
 from backend.ranges import Range, as_ranges, merge
@@ -78,7 +78,7 @@ class Proof:
             agreed = at
 
     def _load_checkpoints(self) -> Iterator[Checkpoint]:
-        table = ledger.checkpoint
+        table = tables.checkpoint
         rows = self._connection.execute(select(table).where(table.c.hub == self._hub))
         for row in rows.all():
             try:
@@ -96,7 +96,7 @@ class Proof:
                 self._complain(row.kid, f"checkpoint at {row.last}: it says something else")
 
     def _load_gone(self) -> dict[bytes, list[Range]]:
-        table = ledger.gone
+        table = tables.gone
         found: dict[bytes, list[Range]] = {}
         for row in self._connection.execute(select(table).where(table.c.hub == self._hub)):
             found.setdefault(row.kid, []).append((row.first, row.last))

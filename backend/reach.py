@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, ScalarSelect, func, literal, select
 
-from backend.ledger import device_clock, sighting
+from backend.tables import device_clock, sighting
 
 NEIGHBOURS = 2  # a session reads the clock, then sets it
 BEFORE_MS = 3 * 86_400_000

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from backend import ledger
+from backend import tables
 from backend.epochs import Epoch, Opened
 from backend.extents import Extents
 from backend.incidents import Incidents
@@ -79,7 +79,7 @@ class Records:
                 continue
             self.stored[epoch.kid].add(sequence)
         if rows:
-            add_rows(self._connection, ledger.record, rows)
+            add_rows(self._connection, tables.record, rows)
             self._extend(epoch, {row["sequence"]: row["sealed"] for row in rows})
         for reason, sequences in refused.items():
             self._refuse(epoch, sequences, reason)
@@ -94,12 +94,12 @@ class Records:
         """Those of the sequences that are stored; behind the highest there is nothing to load."""
         extent = self._extents.find(epoch.kid)
         top = extent.top if extent else 0
-        at = ledger.record.c.sequence
+        at = tables.record.c.sequence
         rows: dict[int, bytes] = {}
         for first, last in as_ranges(sequence for sequence in sequences if sequence <= top):
             stored = self._connection.execute(
-                select(at, ledger.record.c.sealed).where(
-                    ledger.record.c.epoch == epoch.id, at.between(first, last)
+                select(at, tables.record.c.sealed).where(
+                    tables.record.c.epoch == epoch.id, at.between(first, last)
                 )
             )
             rows |= dict(stored.all())

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Row, select
 
-from backend import ledger
+from backend import tables
 from backend.days import Measured
 from backend.epochs import Epoch, Opener, make_epoch
 from backend.errors import ReadingUnopenable
@@ -84,13 +84,13 @@ def _measured(row: Row[Any], received_ms: int) -> Measured:
 
 def _load_rows(connection: Connection, cursor: int) -> Sequence[Row[Any]]:
     """Rows of the feed with reading, device and the judgement that they tell of."""
-    feed, judgement = ledger.feed, ledger.judgement
+    feed, judgement = tables.feed, tables.judgement
     judged = (judgement.c.reading == feed.c.reading) & (judgement.c.n == feed.c.n)
     return connection.execute(
-        select(feed.c.cursor, feed.c.revision, ledger.reading, ledger.device.c.identity)
+        select(feed.c.cursor, feed.c.revision, tables.reading, tables.device.c.identity)
         .add_columns(judgement.c.method, judgement.c.candidates, judgement.c.reason)
-        .join(ledger.reading, ledger.reading.c.id == feed.c.reading)
-        .join(ledger.device, ledger.device.c.id == ledger.reading.c.device)
+        .join(tables.reading, tables.reading.c.id == feed.c.reading)
+        .join(tables.device, tables.device.c.id == tables.reading.c.device)
         .join(judgement, judged)
         .where(feed.c.cursor > cursor)
         .order_by(feed.c.cursor)
@@ -100,7 +100,7 @@ def _load_rows(connection: Connection, cursor: int) -> Sequence[Row[Any]]:
 
 def _load_first_seen(connection: Connection, readings: Sequence[int]) -> dict[int, Row[Any]]:
     """The record that each reading came with first: a later one never takes its place."""
-    sighting, record = ledger.sighting, ledger.record
+    sighting, record = tables.sighting, tables.record
     same = (record.c.epoch == sighting.c.epoch) & (record.c.sequence == sighting.c.sequence)
     rows = connection.execute(
         select(sighting.c.reading, record)
@@ -116,8 +116,8 @@ def _load_key_records(
 ) -> dict[int, tuple[bytes, Sequence[bytes]]]:
     """The key record of each epoch, with the keys by which its hub signs."""
     rows = connection.execute(
-        select(ledger.epoch.c.id, ledger.epoch.c.key_record, ledger.epoch.c.hub).where(
-            ledger.epoch.c.id.in_(epochs)
+        select(tables.epoch.c.id, tables.epoch.c.key_record, tables.epoch.c.hub).where(
+            tables.epoch.c.id.in_(epochs)
         )
     ).all()
     sign_keys = {hub: load_sign_keys(connection, hub) for hub in {row.hub for row in rows}}
@@ -127,7 +127,7 @@ def _load_key_records(
 def _load_device_records(
     connection: Connection, epochs: Iterable[int]
 ) -> dict[int, list[Row[Any]]]:
-    record = ledger.record
+    record = tables.record
     of_epoch: dict[int, list[Row[Any]]] = defaultdict(list)
     where = (record.c.epoch.in_(epochs), record.c.kind == Kind.DEVICE)
     for row in connection.execute(select(record).where(*where).order_by(record.c.sequence)):

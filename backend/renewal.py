@@ -18,7 +18,7 @@ from backend.keys import (
     load_sealing_keys,
     load_trust,
 )
-from backend.ledger import hub, hub_certificate
+from backend.tables import hub, hub_certificate
 from uplink.answers import Answer, Told
 from uplink.errors import WireError
 from uplink.keys import Signer

@@ -12,7 +12,7 @@ from backend.billing.published import PUBLISHED
 from backend.billing.reasons import Block
 from backend.billing.rule_sets import ProgramRules, RuleSet, RuleSets
 from backend.errors import RuleSetRefused
-from backend.ledger import rule_set, rule_signature
+from backend.tables import rule_set, rule_signature
 
 DIGITS = 12  # of a hash, that whoever signs has to name
 _MEND = "Begin from `vitalpost-backend rules list ID --json`, which has the shape."

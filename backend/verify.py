@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, func, select
 
-from backend import ledger
+from backend import tables
 from backend.completeness import Fate
 from backend.epochs import Epoch, Opener, make_epoch
 from backend.evidence import find_fault, find_flags
@@ -83,7 +83,7 @@ class Verifier:
         if self._found.problems:
             return self._found
         for hub in self._connection.scalars(
-            select(ledger.hub.c.id).order_by(ledger.hub.c.id)
+            select(tables.hub.c.id).order_by(tables.hub.c.id)
         ).all():
             self._verify_hub(hub, load_sign_keys(self._connection, hub))
         self._find_doubles()
@@ -94,7 +94,7 @@ class Verifier:
         key_records: list[KeyRecord] = []
         stored: dict[bytes, dict[int, bytes]] = {}
         epochs = self._connection.execute(
-            select(ledger.epoch).where(ledger.epoch.c.hub == hub).order_by(ledger.epoch.c.id)
+            select(tables.epoch).where(tables.epoch.c.hub == hub).order_by(tables.epoch.c.id)
         ).all()
         for row in epochs:
             where = f"hub {hub}, epoch {row.kid.hex()}"
@@ -173,10 +173,10 @@ class Verifier:
 
     def _find_doubles(self) -> None:
         count = select(func.count()).select_from
-        self._found.sightings = self._connection.scalars(count(ledger.sighting)).one()
+        self._found.sightings = self._connection.scalars(count(tables.sighting)).one()
         vouched = self._found.reading_ids | self._unverified
         for number, failed in self._connection.execute(
-            select(ledger.reading.c.reading_id, ledger.reading.c.failed)
+            select(tables.reading.c.reading_id, tables.reading.c.failed)
         ):
             if failed:
                 self._found.failed_measurements += 1
@@ -188,17 +188,17 @@ class Verifier:
 
     def _load_records(self, epoch: int) -> Sequence[tuple[int, int, bytes]]:
         rows = self._connection.execute(
-            select(ledger.record.c.sequence, ledger.record.c.kind, ledger.record.c.sealed)
-            .where(ledger.record.c.epoch == epoch)
-            .order_by(ledger.record.c.sequence)
+            select(tables.record.c.sequence, tables.record.c.kind, tables.record.c.sealed)
+            .where(tables.record.c.epoch == epoch)
+            .order_by(tables.record.c.sequence)
         )
         return rows.all()
 
     def _load_sightings(self, epoch: int) -> dict[int, bytes]:
         rows = self._connection.execute(
-            select(ledger.sighting.c.sequence, ledger.reading.c.reading_id)
-            .join(ledger.reading)
-            .where(ledger.sighting.c.epoch == epoch)
+            select(tables.sighting.c.sequence, tables.reading.c.reading_id)
+            .join(tables.reading)
+            .where(tables.sighting.c.epoch == epoch)
         )
         return dict(rows.all())
 

@@ -9,8 +9,8 @@ from sqlalchemy import Connection, bindparam, insert, literal_column, select, up
 
 from backend.completeness import Fate
 from backend.extents import Extents
-from backend.ledger import epoch, extent, gone, gone_statement, hole
 from backend.ranges import Range, merge
+from backend.tables import epoch, extent, gone, gone_statement, hole
 from uplink.statements import Gone
 
 RANGES = 64

@@ -20,6 +20,7 @@ from benchmarks.page import write_page
 ROWS = (
     "opening",
     "billing",
+    "live",
     "drain",
     "slow_link",
     "lone",

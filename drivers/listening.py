@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from typing import Protocol
 
 from drivers import device_clock, device_information
-from drivers.errors import DecodeError, LinkError, UnexpectedReply
+from drivers.errors import DecodeError, LinkError, LinkLost, UnexpectedReply
 from drivers.quirks import setting_of
 from drivers.record_access import CONTROL_POINT, UNABLE, RequestRefused, ask
 from drivers.spi import DeviceEvent, Frame, GattLink, Item, Undecodable
@@ -49,12 +49,19 @@ async def listen(
         yield said
     heard = (*characteristics, CONTROL_POINT) if asked else characteristics
     frames = link.subscribe(*filter(link.offers, heard))
-    async for fact in device_clock.adjust(link, setting_of(link.name)):
-        yield fact
-    async for level in device_information.read_battery(link):
-        yield level
+    fault: LinkLost | None = None
+    try:
+        async for fact in device_clock.adjust(link, setting_of(link.name)):
+            yield fact
+        async for level in device_information.read_battery(link):
+            yield level
+    except LinkLost as error:
+        # What has come meanwhile was confirmed to the device: it will not send that again.
+        fault, asked = error, b""
     async for item in hear_all(link, frames, ear, asked):
         yield item
+    if fault:
+        raise fault
 
 
 async def hear_all(

@@ -29,6 +29,7 @@ from gateway.links.radio import load_radio
 from gateway.liveness import Liveness
 from gateway.matching import refuse_ties
 from gateway.memory import Memory
+from gateway.network.meter import Roots
 from gateway.network.watch import Network
 from gateway.notify import Notifier
 from gateway.recorder import Recorder
@@ -45,9 +46,9 @@ from gateway.storage import open_outbox
 from gateway.telling import judge_health, watch_health
 from gateway.timekeeper import keep_time
 from gateway.upkeep import keep_up
-from uplink.forwarder import Forwarder
+from uplink.forwarder import Connect, Forwarder
 from uplink.journal import Journal, keep_no_journal
-from uplink.mqtt import Broker
+from uplink.mqtt import Broker, Connection
 from uplink.outbox import Outbox
 from uplink.records import EpochStart
 from uplink.route import Route
@@ -62,18 +63,21 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 
-async def run(  # noqa: PLR0915  a statement for each part that is built
+async def run(  # noqa: PLR0913, PLR0915  what may be lent, and a statement for each part that is built
     settings: Settings,
     *,
     journal: Journal = keep_no_journal,
     on_ready: Callable[[], None] = lambda: None,
     reporters: Sequence[Reporter] = (),
     machine: Clock | None = None,
+    roots: Roots = Roots(),  # noqa: B008  a NamedTuple of constants
+    connect: Connect = Connection.open,
 ) -> None:
     """Be a hub until SIGTERM, SIGINT or SIGHUP. `journal` hears each step of a record's way.
 
     `reporters` have their place in the status beside those of the hub's own parts; `machine` stands
-    for the machine's own clocks.
+    for the machine's own clocks, `roots` for what its kernel tells of networks, and `connect` for
+    the way to the broker.
 
     Raises SettingsError and OutboxNewer, which only a person mends, OutboxLocked, ControlInUse, and
     an ExceptionGroup of what broke on the way: nothing was acknowledged that is not on flash.
@@ -115,6 +119,8 @@ async def run(  # noqa: PLR0915  a statement for each part that is built
             _describe_route(settings, installed, software, clock),
             witness,
             journal=journal,
+            now=asyncio.get_running_loop().time,
+            connect=connect,
             renewal=renewal,
             on_receipt=clock.receipted,
             tell_health=lambda: judge_health(parts),
@@ -151,6 +157,7 @@ async def run(  # noqa: PLR0915  a statement for each part that is built
                     lambda: forwarder.standing.is_connected,
                     believe=clock.believe,
                     best=clock.best,
+                    roots=roots,
                 )
             )
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 DRIFT_PPM = 100  # of BOOTTIME: twice a Pi's crystal; docs/time.md reckons with the same
@@ -17,6 +18,9 @@ LEAST_ERROR_MS = {
     # 3GPP TS 22.042, 4: "in the order of minutes", usually within a couple of them.
     MODEM: 240_000,
 }
+
+Believe = Callable[[int, int, int, str], bool]
+"""Somebody's word of the time: UTC, BOOTTIME and error in ms, and whose; whether it can be so."""
 
 
 class Word(NamedTuple):

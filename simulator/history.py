@@ -203,6 +203,7 @@ class _Readings:
         self.counts: Counter[str] = Counter()
         self._days: dict[str, str | None] = {}
         self._unnamed: list[str | None] = []  # the days of those that have no name
+        self._dropped: Counter[str | None] = Counter()  # of these, which need not be anywhere
         self._confirmed: set[str] = set()
         self._confirmed_unnamed = 0
         self._wiped: set[str] = set()
@@ -224,6 +225,7 @@ class _Readings:
                 self._wiped.update(step.readings)
             case "dropped":
                 self.counts["dropped"] += 1
+                self._dropped[step.day] += not step.readings
             case "stored":
                 self._stored.update(step.readings)
             case "counted":
@@ -267,7 +269,8 @@ class _Readings:
                 raise Violation(f"reading {reading} of {self._days[reading]} counts on no day")
         found = Counter(counted[reading] for reading in unnamed & counted.keys())
         for day, times in sorted(Counter(filter(None, self._unnamed)).items()):
-            if found[day] > times or (not self._held and found[day] < times):
+            least = 0 if self._held else times - self._dropped[day]
+            if not least <= found[day] <= times:
                 raise Violation(f"{found[day]} readings count on {day}, {times} were measured")
 
 

@@ -1,11 +1,14 @@
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from tests.fakes.broker import MosquittoBroker
 from tests.fakes.pki import Authority
 
 # What `make test` has time for; `pytest --hypothesis-profile=default` looks further, and slower.
-settings.register_profile("short", max_examples=40)
+# Counts are asserted and never times: a busy machine is no fault of what is tested.
+settings.register_profile(
+    "short", max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("short")
 
 

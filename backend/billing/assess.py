@@ -13,6 +13,8 @@ from backend.billing.policy import DEFAULT, Policy
 from backend.billing.verdict import Verdict, judge
 from backend.errors import CaseFault
 
+_LONGEST_ID = 60  # of a fault that a person is to read
+
 Judging = Callable[[Facts, Question, Policy], Verdict]
 
 # What a file tells about its cases: words, and the answers it expects.
@@ -37,7 +39,7 @@ class Answer(NamedTuple):
 
 
 class Assessed(NamedTuple):
-    """The answers, the first fault of each faulty case, and the paths that nobody read."""
+    """The answers, the first fault of each faulty case, and the paths within it nobody read."""
 
     answers: Sequence[Answer]
     faults: Sequence[CaseFault]
@@ -48,15 +50,24 @@ def assess(found: object, policy: Policy = DEFAULT, judging: Judging = judge) ->
     """Judge every sound case of a parsed file. Raises CaseFault if it is no file of cases."""
     cases = Node(found, "file").need("cases")
     answers, faults, unread = [], [], []
-    for node in Node(cases.value, "cases").items():
+    for listed in Node(cases.value, "cases").items():
+        node = Node(listed.value, _name(listed))
         try:
             case = parse_case(node)
         except CaseFault as fault:
             faults.append(fault)
             continue
         answers.append(Answer(case.id, judging(case.facts, case.question, policy)))
-        unread += [path for path in node.unread() if path.rpartition(".")[2] not in _WORDS]
+        paths = (path.removeprefix(f"{node.path}.") for path in node.unread())
+        unread += [path for path in paths if path.rpartition(".")[2] not in _WORDS]
     return Assessed(answers, faults, unread)
+
+
+def _name(listed: Node) -> str:
+    """What a fault calls a case: its place in the file, and its id where it has one."""
+    name = listed.value.get("id") if isinstance(listed.value, Mapping) else None
+    is_short = isinstance(name, str) and 0 < len(name) <= _LONGEST_ID
+    return f"{listed.path} {name}" if is_short else listed.path
 
 
 def answer_json(answer: Answer) -> Mapping[str, object]:

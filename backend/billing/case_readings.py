@@ -61,7 +61,8 @@ def parse_reading(node: Node, kinds: Mapping[str, str]) -> Reading:
     named = kind.text() if kind else kinds.get(device, "")
     clock, measured = _parse_clock(node, told)
     value = node.at("value", "values")
-    # In a file a reading is the same when device, time as sent, kind and value are.
+    # In a file a reading is the same when device, time as sent, kind and value are: an instant
+    # that was sent with two offsets is two readings (TZ-10 of the worked cases).
     told_or_arrived = told or arrived
     time = told_or_arrived.isoformat() if told_or_arrived else None
     same = [device, time, named, value.value if value else None]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from collections import Counter
 from pathlib import Path
@@ -44,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
         _tell(found)
     else:
         print(json.dumps(_as_json(found, args), indent=None if args.json else 2))
-    places = Counter(path.partition("].")[2] for path in found.unread)
+    places = Counter(re.sub(r"\[\d+\]", "", path) for path in found.unread)
     for name, count in sorted(places.items()):
         print(f"{name}: not looked at in {count} places, no rule asks for it", file=sys.stderr)
     for fault in found.faults:

@@ -8,13 +8,17 @@ import sys
 from datetime import date
 from pathlib import Path
 
+from backend.cli.reader import system_user
 from backend.clock import load_clock
 from backend.config import load
 from backend.enroll import Monitoring, answer, enter_hub, enter_monitoring, read
+from backend.enrolled import load_enrolled
 from backend.errors import EnrolmentRefused
+from backend.facts_log import LOG, FactsLog
 from backend.keys import load_authority
 from backend.ledger import Ledger
 from backend.membership import load_member
+from backend.missing import look_for_missing
 
 RANDOM_ID_BYTES = 16
 
@@ -63,13 +67,17 @@ def run(args: argparse.Namespace) -> int:
     keys = Path(settings.keys.dir)
     authority = load_authority(keys)
     now_ms = load_clock(settings.clock).utc_ns() // 1_000_000
-    ledger = Ledger(Path(settings.ledger.path), create=True)
+    ledger, log = Ledger(Path(settings.ledger.path), create=True), FactsLog(settings.log_file(LOG))
+    look_for_missing(ledger, log, now_ms)
     with ledger.writing() as connection:
         if begun is None and load_member(connection, request.hub) is None:
             raise EnrolmentRefused(f"hub {request.hub} is new", _WHOSE)
         certificate = enter_hub(connection, authority, request, now_ms)
         if begun:
             enter_monitoring(connection, begun, now_ms, reassign=args.reassign)
+        whose = begun.patient if begun else ""
+        enrolled = list(load_enrolled(connection, system_user(), now_ms, whose))
+    log.note(enrolled)
     print(json.dumps(answer(keys, request, certificate, now_ms)))
     print(
         f"hub {request.hub} is enrolled; take this answer to `vitalpost provision install`",

@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
 
 import msgspec
 
 from backend.billing.policy import parse_policy
+from backend.cli.parsing import parse_month, parse_number, parse_time
 from backend.cli.reader import add_reader, add_seal, note, system_user
 from backend.clock import load_clock
 from backend.config import Settings, load
@@ -38,15 +39,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare `(PATIENT --period N --out FILE.zip | --sign FILE.zip --by NAME) [...]`."""
     parser.add_argument("patient", metavar="PATIENT", nargs="?")
     parser.add_argument("--sign", metavar="FILE.zip", type=Path, help="sign a package off")
-    parser.add_argument("--period", metavar="N", type=_parse_number, help="1 for the first")
-    parser.add_argument("--month", metavar="YYYY-MM", type=_parse_month)
-    parser.add_argument("--episode", metavar="N", type=_parse_number, help="left out: the last")
+    parser.add_argument("--period", metavar="N", type=parse_number, help="1 for the first")
+    parser.add_argument("--month", metavar="YYYY-MM", type=parse_month)
+    parser.add_argument("--episode", metavar="N", type=parse_number, help="left out: the last")
     parser.add_argument("--out", metavar="FILE.zip", type=Path)
     parser.add_argument("--policy", metavar="NAME=VALUE", action="append", default=[])
     parser.add_argument(
         "--as-of",
         metavar="TIME",
-        type=_parse_time,
+        type=parse_time,
         help="judge by what was known then; left out: when the last became known",
     )
     add_reader(parser)
@@ -125,26 +126,3 @@ def _sign(args: argparse.Namespace, now_ms: int) -> int:
     )
     print(json.dumps({"file": str(beside), "package": name}) if args.json else beside)
     return 0
-
-
-def _parse_number(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 1200):  # noqa: PLR2004  100 years
-        raise argparse.ArgumentTypeError("wanted a whole number from 1 on")
-    return int(text)
-
-
-def _parse_month(text: str) -> date:
-    try:
-        return date.fromisoformat(f"{text}-01")
-    except ValueError as error:
-        raise argparse.ArgumentTypeError("wanted a month such as 2026-03") from error
-
-
-def _parse_time(text: str) -> datetime:
-    try:
-        when = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError("wanted a time as in 2026-03-01T12:00Z") from error
-    if when.tzinfo is None:
-        raise argparse.ArgumentTypeError("a time without a zone: end it with Z for UTC")
-    return when.astimezone(UTC)

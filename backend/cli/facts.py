@@ -20,8 +20,9 @@ from backend.fact_entry import Entered, enter, parse, parse_lines
 from backend.fact_kinds import KINDS, WITHDRAWAL
 from backend.fact_rows import Stated, load_stated
 from backend.facts_log import LOG, FactsLog
-from backend.ledger import Ledger, patient
+from backend.ledger import Ledger
 from backend.missing import look_for_missing
+from backend.tables import patient
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

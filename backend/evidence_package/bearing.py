@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, func, or_, select
 
-from backend import ledger
+from backend import tables
+from backend.ranges import merge
 from backend.reach import EVER_MS, Reach, find_reach, neighbour
 
 Key = tuple[int, int]
@@ -32,11 +33,12 @@ def find_bearing(connection: Connection, names: Iterable[bytes], until_ms: int) 
     """What bears on the readings of these reading_ids."""
     seen = list(_load_sightings(connection, sorted(names), until_ms))
     beside: list[Row[Any]] = []
-    for device, (since, until) in _find_reaches(seen).items():
-        beside += _load_clocks(connection, device, since, until)
-        beside += _load_delivered(connection, device, since, until)
+    for device, stretches in _find_reaches(seen).items():
+        for since, until in stretches:
+            beside += _load_clocks(connection, device, since, until)
+            beside += _load_delivered(connection, device, since, until)
     boots = {row.boot for row in (*seen, *beside) if row.quality == 0}
-    anchor = ledger.clock_anchor
+    anchor = tables.clock_anchor
     anchors = connection.execute(
         select(anchor.c.epoch, anchor.c.sequence).where(
             anchor.c.boot.in_(boots), anchor.c.quality > 0, anchor.c.sequence > 0
@@ -51,7 +53,7 @@ def find_bearing(connection: Connection, names: Iterable[bytes], until_ms: int) 
 def _load_sightings(
     connection: Connection, names: Sequence[bytes], until_ms: int
 ) -> Iterator[Row[Any]]:
-    reading, sighting, record = ledger.reading, ledger.sighting, ledger.record
+    reading, sighting, record = tables.reading, tables.sighting, tables.record
     same = (record.c.epoch == sighting.c.epoch) & (record.c.sequence == sighting.c.sequence)
     for first in range(0, len(names), _AT_ONCE):
         yield from connection.execute(
@@ -65,23 +67,24 @@ def _load_sightings(
         )
 
 
-def _find_reaches(seen: Iterable[Row[Any]]) -> dict[int, Reach]:
-    """By device, from the first to the last instant at which anything bears on its readings."""
+def _find_reaches(seen: Iterable[Row[Any]]) -> dict[int, list[Reach]]:
+    """By device, the stretches of time in which anything bears on its readings.
+
+    Years can lie between the first reading, which begins all periods, and those of the period.
+    """
     placed: dict[tuple[int, int], list[Row[Any]]] = defaultdict(list)
     for row in seen:
         if row.placed_ms is not None:
             placed[row.device, row.reading].append(row)
-    reaches: dict[int, Reach] = {}
+    reaches: dict[int, list[Reach]] = defaultdict(list)
     for (device, _), rows in placed.items():
         received = min(row.placed_ms for row in rows)
-        since, until = find_reach(received, (row.device_time for row in rows))
-        known = reaches.get(device, (since, until))
-        reaches[device] = min(since, known[0]), max(until, known[1])
-    return reaches
+        reaches[device].append(find_reach(received, (row.device_time for row in rows)))
+    return {device: merge(found) for device, found in reaches.items()}
 
 
 def _load_clocks(connection: Connection, device: int, since: int, until: int) -> Iterator[Row[Any]]:
-    table = ledger.device_clock
+    table = tables.device_clock
     yield from connection.execute(
         select(table).where(
             table.c.device == device,
@@ -99,7 +102,7 @@ def _load_clocks(connection: Connection, device: int, since: int, until: int) ->
 def _load_delivered(
     connection: Connection, device: int, since: int, until: int
 ) -> Iterator[Row[Any]]:
-    table = ledger.sighting
+    table = tables.sighting
     yield from connection.execute(
         select(table).where(table.c.device == device, table.c.placed_ms.between(since, until))
     )

@@ -23,6 +23,7 @@ from backend.evidence_package.contents import Source, make_package
 from backend.evidence_package.parts import Parts, read_parts
 from backend.evidence_package.refill import Refill
 from backend.ledger import Ledger
+from backend.verify_facts import find_changed_facts
 from drivers.spi import Driver
 
 _SHOWN = 60
@@ -63,6 +64,7 @@ def check_files(
                 refill = Refill(connection, parts, judging, drivers)
                 refill.fill()
                 problems += refill.problems
+                problems += find_changed_facts(connection)
                 source = Source(connection, refill.opener, judging, parts.told)
                 made = make_package(source, parts.asked)
         except LedgerUnusable as error:

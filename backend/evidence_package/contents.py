@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 from sqlalchemy import Connection, Row, select
 
-from backend import ledger
+from backend import tables
 from backend.billing.facts import Reading
 from backend.billing.rule_sets import RuleSets
 from backend.billing.verdict import Verdict, judge_every_way
@@ -167,7 +167,7 @@ def _signed(row: Row[Any]) -> tuple[str, bytes, int]:
 
 
 def _tell_hub(connection: Connection, name: str) -> HubLine:
-    row = connection.execute(select(ledger.hub).where(ledger.hub.c.id == name)).one()
+    row = connection.execute(select(tables.hub).where(tables.hub.c.id == name)).one()
     keys = load_sign_keys(connection, name)
     return HubLine(name, keys, row.enrolled_ms, row.retired_ms, row.revoked_ms)
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, select
 
-from backend import ledger
+from backend import tables
 from backend.completeness import Fate
 from backend.epochs import Epoch, Opener, make_epoch
 from backend.errors import EvidenceRefused
@@ -88,9 +88,9 @@ class Cutter:
         bearing = find_bearing(self._connection, names, self._until_ms)
         numbers = {number for number, _ in bearing.seen | bearing.beside}
         hubs = self._connection.scalars(
-            select(ledger.epoch.c.hub).where(ledger.epoch.c.id.in_(numbers)).distinct()
+            select(tables.epoch.c.hub).where(tables.epoch.c.id.in_(numbers)).distinct()
         ).all()
-        table = ledger.epoch
+        table = tables.epoch
         rows = self._connection.execute(
             select(table)
             .where(table.c.hub.in_(hubs), table.c.received_ms <= self._until_ms)
@@ -187,7 +187,7 @@ class Cutter:
             raise EvidenceRefused(f"hub {epoch.hub}, epoch {epoch.kid.hex()}: {error}") from error
 
     def _load_records(self, epoch: int) -> list[Row[Any]]:
-        record, sighting = ledger.record, ledger.sighting
+        record, sighting = tables.record, tables.sighting
         same = (sighting.c.epoch == record.c.epoch) & (sighting.c.sequence == record.c.sequence)
         rows = self._connection.execute(
             select(
@@ -202,14 +202,14 @@ class Cutter:
 
     def _load_devices(self, epoch: Epoch) -> dict[int, int]:
         """The ledger's number of each device that the epoch names."""
-        table = ledger.epoch_device
+        table = tables.epoch_device
         rows = select(table.c.number, table.c.device).where(table.c.epoch == epoch.id)
         return dict(self._connection.execute(rows).all())
 
 
 def load_refused(connection: Connection) -> dict[bytes, list[Range]]:
     """What the ledger has refused for good, by epoch."""
-    extent, hole = ledger.extent, ledger.hole
+    extent, hole = tables.extent, tables.hole
     rows = connection.execute(
         select(extent.c.kid, hole.c.first, hole.c.last)
         .join(hole, hole.c.extent == extent.c.id)

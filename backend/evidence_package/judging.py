@@ -6,10 +6,10 @@ from sqlalchemy import Connection
 
 from backend.billing.rule_sets import RuleSets
 from backend.evidence_package.asked import Asked, Judging, Loaded
-from backend.ledger import fact, rule_set, rule_signature
 from backend.patient_basis import load_basis, load_recurring
 from backend.patient_window import Window
 from backend.rule_rows import load_rule_sets
+from backend.tables import fact, rule_set, rule_signature
 
 
 def _load(connection: Connection, asked: Asked) -> Loaded:

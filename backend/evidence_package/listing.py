@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from backend import ledger
+from backend import tables
 from backend.billing.facts import Reading
 from backend.billing.periods import LENGTH
 from backend.billing.reasons import WORDS, Exclusion
@@ -160,7 +160,7 @@ def _load_judged(
     connection: Connection, identities: Sequence[str], until_ms: int
 ) -> dict[str, dict[str, Any]]:
     """What the judge of time said of each by then: how, and between which instants."""
-    table = ledger.reading
+    table = tables.reading
     names = []
     for identity in identities:
         try:

@@ -10,7 +10,7 @@ from typing import NamedTuple, get_args
 import msgspec
 from sqlalchemy import Connection, func, select
 
-from backend import ledger
+from backend import tables
 from backend.billing.verdict import Verdict, judge
 from backend.errors import EvidenceRefused, PackageUnusable
 from backend.evidence_package.archive import make_manifest, name_package, pack
@@ -76,11 +76,11 @@ def find_as_of(source: Source, asked: Asked, now_ms: int) -> datetime:
 
 def _find_newest(connection: Connection, patient: str) -> int:
     """When the newest record of the patient's devices came, or the newest statement was made."""
-    own = select(ledger.assignment.c.device).where(ledger.assignment.c.patient == patient)
+    own = select(tables.assignment.c.device).where(tables.assignment.c.patient == patient)
     came = (
-        select(func.max(ledger.judgement.c.at_ms))
-        .join(ledger.reading, ledger.reading.c.id == ledger.judgement.c.reading)
-        .where(ledger.reading.c.device.in_(own))
+        select(func.max(tables.judgement.c.at_ms))
+        .join(tables.reading, tables.reading.c.id == tables.judgement.c.reading)
+        .where(tables.reading.c.device.in_(own))
     )
-    stated = select(func.max(ledger.fact.c.at_ms)).where(ledger.fact.c.patient == patient)
+    stated = select(func.max(tables.fact.c.at_ms)).where(tables.fact.c.patient == patient)
     return max(connection.scalar(came) or 0, connection.scalar(stated) or 0)

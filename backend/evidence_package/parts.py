@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 from sqlalchemy import Table
 
-from backend import ledger
+from backend import tables
 from backend.errors import PackageUnusable
 from backend.evidence_package.asked import FORMAT, Asked, Judging
 from backend.evidence_package.excerpt import Told
@@ -56,7 +56,7 @@ class Parts(NamedTuple):
         return Told(**ranges)
 
 
-PEOPLE = (ledger.patient, ledger.patient_zone, ledger.device, ledger.assignment)
+PEOPLE = (tables.patient, tables.patient_zone, tables.device, tables.assignment)
 
 
 def read_parts(path: Path, files: Mapping[str, bytes], judging: Judging) -> Parts:

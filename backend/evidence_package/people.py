@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, select
 
-from backend import ledger
+from backend import tables
 from backend.evidence_package.rows import as_dicts
 from backend.patients import Assignment
 
@@ -34,13 +34,13 @@ def load_people(connection: Connection, patient: str, readings: Iterable[bytes])
 
     They are those that were enrolled for the patient, and those that the readings come from.
     """
-    table, zone = ledger.assignment, ledger.patient_zone
+    table, zone = tables.assignment, tables.patient_zone
     own = select(table.c.device).where(table.c.patient == patient).distinct()
     devices = set(connection.scalars(own))
     names = sorted(readings)
     for first in range(0, len(names), _AT_ONCE):
         some = names[first : first + _AT_ONCE]
-        of = select(ledger.reading.c.device).where(ledger.reading.c.reading_id.in_(some))
+        of = select(tables.reading.c.device).where(tables.reading.c.reading_id.in_(some))
         devices.update(connection.scalars(of.distinct()))
     given = as_dicts(
         connection.execute(
@@ -62,9 +62,9 @@ def load_people(connection: Connection, patient: str, readings: Iterable[bytes])
         ),
         as_dicts(
             connection.execute(
-                select(ledger.device)
-                .where(ledger.device.c.id.in_(devices))
-                .order_by(ledger.device.c.id)
+                select(tables.device)
+                .where(tables.device.c.id.in_(devices))
+                .order_by(tables.device.c.id)
             ).all()
         ),
         [_rename(row, called) for row in given],

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select
 
-from backend import ledger
+from backend import tables
 from backend.epochs import Epoch, Opened, Opener, make_epoch
 from backend.evidence import find_fault
 from backend.evidence_package.asked import Judging
@@ -88,10 +88,10 @@ class Refill:
         first, *later = line.sign_keys
         ends = {"retired_ms": line.retired_ms, "revoked_ms": line.revoked_ms}
         row = {"id": line.id, "sign_key": first, "certificate": "", "enrolled_ms": line.enrolled_ms}
-        self._connection.execute(insert(ledger.hub).values(row | ends))
+        self._connection.execute(insert(tables.hub).values(row | ends))
         for number, key in enumerate(later):
             row = {"hub": line.id, "sign_key": key, "added_ms": number}
-            self._connection.execute(insert(ledger.hub_key).values(row))
+            self._connection.execute(insert(tables.hub_key).values(row))
 
     def _begin_epochs(self) -> Iterator[tuple[bytes, Epoch]]:
         """Every epoch that a hub signed; those without a key here tell their start alone."""
@@ -110,7 +110,7 @@ class Refill:
                 "previous_last": before and before.last_sequence,
                 "previous_clean": before and before.closed_cleanly,
             }
-            entered = insert(ledger.epoch).values(row).returning(ledger.epoch.c.id)
+            entered = insert(tables.epoch).values(row).returning(tables.epoch.c.id)
             number = self._connection.execute(entered).scalar_one()
             try:
                 key = self._keys.open_key(record)
@@ -134,7 +134,7 @@ class Refill:
             name = {"epoch": epoch.id, "sequence": line.sequence}
             row = name | {"kind": kind_of(record), "sealed": line.sealed}
             row["received_ms"] = line.received_ms
-            self._connection.execute(insert(ledger.record).values(row))
+            self._connection.execute(insert(tables.record).values(row))
             opened.append(Opened(epoch, line.sequence, record))
             received[epoch.id, line.sequence] = line.received_ms
         self._decode_again(opened)
@@ -161,7 +161,7 @@ class Refill:
 
     def _judge(self, received: Mapping[tuple[int, int], int]) -> None:
         """Judge every reading, dated by its first record as when it came."""
-        table = ledger.sighting
+        table = tables.sighting
         rows = self._connection.execute(select(table.c.reading, table.c.epoch, table.c.sequence))
         came: dict[int, int] = {}
         for reading, *key in rows:
@@ -184,20 +184,20 @@ class Refill:
                 "signed": line.signed,
                 "received_ms": line.received_ms,
             }
-            self._connection.execute(insert(ledger.checkpoint).values(row))
+            self._connection.execute(insert(tables.checkpoint).values(row))
 
     def _take_gone(self, line: SignedLine) -> None:
         if one := self._verify(line, Gone):
             row = {"signed": line.signed, "received_ms": line.received_ms}
-            statement = insert(ledger.gone_statement).values(row)
+            statement = insert(tables.gone_statement).values(row)
             number = self._connection.execute(
-                statement.returning(ledger.gone_statement.c.id)
+                statement.returning(tables.gone_statement.c.id)
             ).scalar_one()
             for kid, ranges in one.ranges.items():
                 for first, last in ranges:
                     gone = {"hub": line.hub, "kid": kid, "first": first, "last": last}
                     self._connection.execute(
-                        insert(ledger.gone).values(gone | {"statement": number})
+                        insert(tables.gone).values(gone | {"statement": number})
                     )
 
     def _verify(self, line: SignedLine, kind: type[Any]) -> Any:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, select
 
-from backend import ledger
+from backend import tables
 from backend.completeness import Begun, EpochJudgement, Facts, judge_hub
 from backend.evidence_package.excerpt import Excerpt, Told, by_hub
 from backend.ranges import Range, merge
@@ -30,7 +30,7 @@ class Statements(NamedTuple):
 
 def load_statements(connection: Connection, excerpt: Excerpt, until_ms: int) -> Statements:
     """What had come by then, in the order in which it came."""
-    checkpoint, gone, signed = ledger.checkpoint, ledger.gone, ledger.gone_statement
+    checkpoint, gone, signed = tables.checkpoint, tables.gone, tables.gone_statement
     of_excerpt = checkpoint.c.hub.in_(excerpt.hubs) & checkpoint.c.kid.in_(list(excerpt.stored))
     return Statements(
         connection.execute(
@@ -64,7 +64,7 @@ def tell_completeness(
             kid: _follow(excerpt, kid, sealed[kid], [c for c in checkpoints if c.kid == kid])
             for kid in excerpt.stored
         }
-        of_hub = connection.execute(select(ledger.hub).where(ledger.hub.c.id == hub)).one()
+        of_hub = connection.execute(select(tables.hub).where(tables.hub.c.id == hub)).one()
         facts = Facts(
             [Begun(row.kid, b"", _previous(row)) for row in rows],
             excerpt.stored,

@@ -6,10 +6,11 @@ import json
 import os
 import select
 import shutil
+import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
-from typing import Any, NamedTuple, TextIO
+from contextlib import contextmanager, suppress
+from typing import Any, NamedTuple, NoReturn, TextIO
 
 from gateway.cli.lines import describe
 from gateway.errors import HubNotRunning
@@ -37,13 +38,16 @@ def watch(look: Look, out: TextIO, *, every_s: float | None = None, as_json: boo
     is_terminal = out.isatty() and not as_json
     pause_s = every_s or (EVERY_S if is_terminal else EVERY_PLAIN_S)
     show = _find_form(out, is_terminal=is_terminal, as_json=as_json)
+    pressed: list[int] = []
     try:
-        while True:
-            show(look)
-            out.flush()
-            _pause(out, pause_s)
+        with _heeding_control_c(pressed):
+            while not pressed:
+                show(look)
+                out.flush()
+                _pause(out, pause_s)
     except KeyboardInterrupt:
         return 0
+    return 0
 
 
 def tell(look: Look) -> Iterator[Line]:
@@ -68,6 +72,21 @@ def draw(lines: Iterable[Line], size: os.terminal_size, *, has_colour: bool) -> 
         is_coloured = has_colour and colour
         drawn.append(f"{colour}{fitting}{PLAIN}" if is_coloured else fitting)
     return HOME + "".join(f"{line}{END_OF_LINE}\n" for line in drawn) + BELOW
+
+
+@contextmanager
+def _heeding_control_c(pressed: list[int]) -> Iterator[None]:
+    """Python drops a KeyboardInterrupt that comes while it frees an object; `pressed` keeps it."""
+
+    def press(number: int, _frame: object) -> NoReturn:
+        pressed.append(number)
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, press)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _pause(out: TextIO, pause_s: float) -> None:

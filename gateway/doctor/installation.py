@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gateway.cli.config import find_faults
 from gateway.cli.words import span
-from gateway.doctor.finding import Finding, Term, fail, ok, warn
+from gateway.doctor.finding import Finding, NotSeen, Term, fail, ok, warn
 from gateway.doctor.site import AS_HUB, FIRST_HUB, UNIT, Site
 from gateway.errors import ConfigError, NotAllowed
 
@@ -73,6 +73,8 @@ def look_at_watchdog(site: Site) -> Finding:
         return fail(
             "the unit {0} is not installed", "Install systemd/vitalpost.service.", Term(UNIT)
         )
+    if shown.get("ActiveState") == "inactive":  # systemd tells it of what it has started
+        raise NotSeen("systemd does not run the hub", FIRST_HUB)
     restarts = int(shown.get("NRestarts", "0"))
     if shown.get("WatchdogUSec", "0") in {"0", "infinity"}:
         return warn(

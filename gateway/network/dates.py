@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from gateway.clock import Clock, Moment, read_moment
+from gateway.clock_sources import Believe
 from gateway.errors import NotAnswered
 from gateway.network.picture import Picture
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:  # it brings D-Bus
 GOOD_QUALITY = range(1, 18)  # better than the two minutes of the mobile network's time
 AGAIN_S = 60 * 60
 
-Believe = Callable[[int, int, int, str], bool]
 Best = Callable[[Moment], Moment]
 
 log = structlog.get_logger()

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gateway.clock import Clock
+from gateway.clock_sources import Believe
 from gateway.errors import NotAnswered
 from gateway.network import network_time, remedies
 from gateway.network.bus import SystemBus
-from gateway.network.dates import Believe
 from gateway.network.ladder import Rung
 from gateway.network.modem import find_modem
 from gateway.network.picture import Picture

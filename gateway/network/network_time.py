@@ -9,13 +9,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from gateway.clock import Clock
+from gateway.clock_sources import MODEM, Believe
 from gateway.network.bus import SystemBus
-from gateway.network.dates import Believe
 from gateway.network.modem import TIME, Modem
 from gateway.network.remedies import MODEMS
 
 ERROR_MS = 120_000
-SOURCE = "modem"
 
 
 async def tell(bus: SystemBus, modem: Modem, clock: Clock, believe: Believe) -> bool:
@@ -28,7 +27,7 @@ async def tell(bus: SystemBus, modem: Modem, clock: Clock, believe: Believe) -> 
     answered_ms = clock.boottime_ns() // 1_000_000
     utc_ms = parse(told)
     error_ms = ERROR_MS + answered_ms - asked_ms
-    return utc_ms is not None and believe(utc_ms, answered_ms, error_ms, SOURCE)
+    return utc_ms is not None and believe(utc_ms, answered_ms, error_ms, MODEM)
 
 
 def parse(told: str) -> int | None:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, NoReturn
 import structlog
 
 from gateway.clock import Clock
+from gateway.clock_sources import Believe
 from gateway.errors import NotAnswered
-from gateway.network.dates import Believe, Best, Dates
+from gateway.network.dates import Best, Dates
 from gateway.network.meter import Meter, Roots
 from gateway.network.modem import STRENGTHS, Modem
 from gateway.network.picture import Picture

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 
 from sqlalchemy import func, insert, select, text
 
-from backend import ledger
+from backend import tables
 from backend.completeness import judge_hub
 from backend.days import load_calendar
 from backend.enroll import Monitoring, enter_monitoring
@@ -97,7 +97,7 @@ class Office:
         hub = SealingHub(name, **options)
         row = {"id": name, "sign_key": hub.signer.public(), "certificate": "", "enrolled_ms": START}
         with self.ledger.writing() as connection:
-            connection.execute(insert(ledger.hub).values(row))
+            connection.execute(insert(tables.hub).values(row))
         return hub
 
     def assign(self, patient=PATIENT, zone=ZONE, slot=None, since=None, identity=CUFF, **options):
@@ -121,19 +121,19 @@ class Office:
 
     def incidents(self):
         with self.ledger.reading() as connection:
-            rows = connection.execute(select(ledger.incident.c.what, ledger.incident.c.count))
+            rows = connection.execute(select(tables.incident.c.what, tables.incident.c.count))
             return dict(rows.all())
 
     def judgements(self):
         """What holds for each reading."""
         with self.ledger.reading() as connection:
-            found = load_judgements(connection, select(ledger.reading.c.id))
+            found = load_judgements(connection, select(tables.reading.c.id))
         return {number: judgement for number, (_, judgement) in found.items()}
 
     def causes(self):
         """Of all judgements, in the order of each reading."""
         with self.ledger.reading() as connection:
-            rows = select(ledger.judgement.c.cause).order_by(ledger.judgement.c.n)
+            rows = select(tables.judgement.c.cause).order_by(tables.judgement.c.n)
             return connection.scalars(rows).all()
 
     def calendar(self, patient=PATIENT, month=None):
@@ -170,7 +170,7 @@ class Office:
         with self.ledger.reading() as connection:
             return {
                 table: sorted(map(repr, connection.execute(text(f"SELECT * FROM {table}"))))
-                for table in ledger.metadata.tables
+                for table in tables.metadata.tables
                 if re.fullmatch(r"version|hub|incident", table) is None
             }
 

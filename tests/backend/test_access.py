@@ -5,7 +5,7 @@ import pytest
 from sqlalchemy import delete, select, update
 
 import backend.cli
-from backend import ledger
+from backend import tables
 from backend.access import LOG, Reader, find_breaks, load_accesses, note_access, note_end
 from backend.cli import COMMANDS
 from backend.facts_log import LOG as FACTS_LOG
@@ -49,7 +49,7 @@ def test_a_row_says_who_when_whose_what_and_what_for(office, log):
 
 def test_a_row_that_changed_shows(office, log):
     note(office, log, 4)
-    table = ledger.access
+    table = tables.access
     tamper(office, update(table).where(table.c.n == 2).values(by="somebody else"))
     assert any(told.startswith("row 2 is not as it was noted") for told in breaks(office, log))
 
@@ -57,13 +57,13 @@ def test_a_row_that_changed_shows(office, log):
 @pytest.mark.parametrize("n", [1, 2, 4])
 def test_a_row_that_was_taken_out_shows_wherever_it_was(office, log, n):
     note(office, log, 4)
-    tamper(office, delete(ledger.access).where(ledger.access.c.n == n))
+    tamper(office, delete(tables.access).where(tables.access.c.n == n))
     assert breaks(office, log)
 
 
 def test_rows_that_were_taken_off_the_end_and_noted_anew_show(office, log):
     note(office, log, 4)
-    tamper(office, delete(ledger.access).where(ledger.access.c.n > 2))
+    tamper(office, delete(tables.access).where(tables.access.c.n > 2))
     note(office, log, 5, "patient-2")
     assert breaks(office, log) == ["2 rows that were noted are not here, or not so: 3 to 4"]
 
@@ -153,7 +153,7 @@ def test_of_one_patient_what_was_read_of_everybody_is_listed_too(shell):
 
 def test_a_broken_chain_is_a_problem(shell, kept_office):
     shell.run("days", PATIENT)
-    tamper(kept_office, update(ledger.access).values(at_ms=0))
+    tamper(kept_office, update(tables.access).values(at_ms=0))
     code, _, words = shell.run("access", "--all")
     assert code == 1
     assert "row 1 is not as it was noted" in words
@@ -168,13 +168,13 @@ def test_where_nothing_can_be_noted_nothing_is_shown(shell):
 
 
 def test_a_ledger_older_than_its_access_log_gets_one(shell, kept_office):
-    tables = (ledger.access, ledger.missing_accepted, ledger.missing_fact, ledger.legal_hold)
+    newer = (tables.access, tables.missing_accepted, tables.missing_fact, tables.legal_hold)
     with kept_office.ledger.writing() as connection:
-        for table in tables:
+        for table in newer:
             table.drop(connection)
     assert shell.run("days", PATIENT)[0] == 0
     with kept_office.ledger.reading() as connection:
-        assert connection.scalars(select(ledger.access.c.n)).all() == [1]
+        assert connection.scalars(select(tables.access.c.n)).all() == [1]
 
 
 def test_the_log_outside_names_no_patient(shell):

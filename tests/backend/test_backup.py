@@ -4,7 +4,7 @@ import sqlite3
 
 import pytest
 
-from backend import ledger
+from backend import tables
 from backend.backup import back_up, check, restore
 from backend.errors import (
     BackupUnsound,
@@ -66,7 +66,7 @@ def reopen(office):
 
 
 def counts(office):
-    return {name: office.count(ledger.metadata.tables[name]) for name in TABLES}
+    return {name: office.count(tables.metadata.tables[name]) for name in TABLES}
 
 
 def test_a_copy_of_a_ledger_in_use_is_sound_one_file_and_private(office, living, out):

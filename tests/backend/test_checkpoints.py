@@ -1,7 +1,7 @@
 import pytest
 from sqlalchemy import select
 
-from backend import ledger
+from backend import tables
 from tests.backend.office import DAY, HOUR, START
 from uplink.seal import _sign1
 from uplink.statements import Ending, Previous
@@ -19,7 +19,7 @@ def test_a_checkpoint_is_kept_as_it_came_once_and_acknowledged(office, hub):
     office.now_ms += HOUR
     assert office.take(hub, signed).receipt.checked == {hub.epoch.kid: 3}
     with office.ledger.reading() as connection:
-        (row,) = connection.execute(select(ledger.checkpoint)).all()
+        (row,) = connection.execute(select(tables.checkpoint)).all()
     assert (row.kid, row.last, row.signed) == (hub.epoch.kid, 3, signed)
     assert row.received_ms == office.now_ms - HOUR
     assert not office.incidents()
@@ -42,7 +42,7 @@ def test_a_chain_that_is_not_that_of_the_records_is_an_incident(office, hub, bef
     for item in [[wrong], rows] if before else [rows, [wrong]]:
         office.take(hub, *item)
     assert office.incidents()["checkpoint-conflict"] >= 1
-    assert office.count(ledger.checkpoint) == 1
+    assert office.count(tables.checkpoint) == 1
     assert office.state(hub) == "conflict"
     office.take(hub, hub.close())
     assert office.state(hub) == "conflict"
@@ -53,7 +53,7 @@ def test_two_chains_of_one_sequence_contradict_each_other_before_any_record_came
     office.take(hub, hub.key_record, hub.close())
     office.take(hub, hub.checkpoint(Ending.CLOSED, chain=bytes([9] * 32)))
     assert office.incidents() == {"checkpoint-conflict": 1}
-    assert office.count(ledger.checkpoint) == 2
+    assert office.count(tables.checkpoint) == 2
     office.take(hub, hub.run())
     assert office.state(hub) == "conflict"
 
@@ -110,7 +110,7 @@ def test_statements_of_another_hub_and_of_nobody_are_counted(office, hub):
     forged[-1] ^= 1
     office.take(hub, other.close(), bytes(forged), b"nothing")
     assert office.incidents() == {"statement-of-another-hub": 1, "statement-refused": 2}
-    assert office.count(ledger.checkpoint) == 0
+    assert office.count(tables.checkpoint) == 0
 
 
 def test_a_statement_of_a_later_version_is_counted_and_left_unread(office, hub):

@@ -5,7 +5,9 @@ import pytest
 from sqlalchemy import select
 
 from backend.cli import main
-from backend.ledger import Ledger, hub_end
+from backend.cli.reader import system_user
+from backend.ledger import Ledger
+from backend.tables import hub_end
 from gateway.provision import make_request
 from tests.backend.office import KEY, PATIENT, START, ZONE, Office, frame, naive, utc
 from tests.backend.stating import papers
@@ -86,6 +88,24 @@ def test_an_office_is_set_up_by_keygen_and_enroll(shell):
     assert again["certificate"] == json.loads(answer)["certificate"]
     assert [hub["hub"] for hub in shell.ask("hubs")["hubs"]] == ["hub-1"]
     assert shell.ask("days", PATIENT)["qualifying_days"] == 0
+
+
+def test_what_was_enrolled_since_the_copy_is_named_until_it_is_enrolled_again(shell):
+    shell.run("keygen", str(shell.folder / "keys"), "--broker", "127.0.0.1")
+    shell.enroll()
+    copy = shell.folder / "copy.db"
+    assert shell.run("backup", "--out", str(copy))[0] == 0
+    more = {"--device": "A&D Medical/UC-352BLE/77", "--from": "2026-04-01"}
+    assert shell.enroll(**more)[0] == 0
+    for rest in shell.folder.glob("ledger.db*"):
+        rest.unlink()
+    assert shell.run("restore", str(copy))[0] == 1
+    code, out, _ = shell.run("missing")
+    assert code == 1
+    assert out.startswith(f"{PATIENT}: device-enrolled, noted ")
+    assert out.endswith(f" by {system_user()}\n")
+    assert shell.enroll(**more)[0] == 0
+    assert shell.ask("missing")["missing"] == []
 
 
 def test_what_goes_wrong_is_said_with_the_next_step(shell):

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import delete, update
 
-from backend import ledger
+from backend import tables
 from backend.certificates import is_due
 from backend.enroll import answer, enter_hub, read
 from backend.errors import EnrolmentRefused
@@ -53,7 +53,7 @@ def test_a_hub_installs_what_the_office_answers(office, keys, hub_folder):
 
 def test_the_same_request_gets_the_same_answer(office, keys, hub_folder):
     assert enter(office, keys, ask(hub_folder)) == enter(office, keys, ask(hub_folder))
-    assert office.count(ledger.hub) == 1
+    assert office.count(tables.hub) == 1
 
 
 def test_a_new_tls_key_of_a_known_hub_gets_a_new_certificate(office, keys, hub_folder):
@@ -108,15 +108,15 @@ def test_a_certificate_of_which_less_than_a_third_is_left_is_renewed(office, key
     soon = authority.certify_hub("hub-1", request.tls_key, timedelta(hours=1))
     with office.ledger.writing() as connection:
         enter_hub(connection, authority, request, START)
-        connection.execute(delete(ledger.hub_certificate))
-        connection.execute(update(ledger.hub).values(certificate=soon))
+        connection.execute(delete(tables.hub_certificate))
+        connection.execute(update(tables.hub).values(certificate=soon))
         renewed = enter_hub(connection, authority, request, START)
         assert renewed not in {soon, ""}
         assert enter_hub(connection, authority, request, START) == renewed
     life = x509.load_pem_x509_certificate(renewed.encode())
     days = (life.not_valid_after_utc - life.not_valid_before_utc).days
     assert (days, is_due(renewed), is_due(soon)) == (2 * 365 + 1, False, True)
-    assert office.count(ledger.hub_certificate) == 1
+    assert office.count(tables.hub_certificate) == 1
 
 
 def test_a_revoked_hub_is_not_enrolled_again(office, keys, hub_folder):
@@ -157,14 +157,14 @@ def test_enrolling_again_changes_nothing(office):
     for _ in range(2):
         office.assign()
     office.assign(since=date(2026, 4, 1))
-    assert (office.count(ledger.assignment), office.count(ledger.patient_zone)) == (1, 1)
+    assert (office.count(tables.assignment), office.count(tables.patient_zone)) == (1, 1)
 
 
 def test_an_unknown_zone_is_refused_before_anything_is_written(office):
     for zone in ("America/Neverland", "", "../etc", "America"):
         with pytest.raises(EnrolmentRefused, match="no zone"):
             office.assign(zone=zone)
-    assert office.count(ledger.patient) == 0
+    assert office.count(tables.patient) == 0
 
 
 def test_a_patient_who_moves_has_a_new_zone_from_that_day(office):
@@ -182,13 +182,13 @@ def test_a_device_is_not_given_to_two_patients_by_mistake(office):
         office.assign("patient-2", since=date(2026, 3, 10))
     with pytest.raises(EnrolmentRefused, match=PATIENT):
         office.assign("patient-2", slot=2)
-    assert office.count(ledger.patient) == 1
+    assert office.count(tables.patient) == 1
 
 
 def test_people_share_a_device_by_its_slots(office):
     office.assign(slot=1)
     office.assign("patient-2", slot=2)
-    assert office.count(ledger.assignment) == 2
+    assert office.count(tables.assignment) == 2
 
 
 def test_a_device_is_handed_on_when_that_is_said(office):

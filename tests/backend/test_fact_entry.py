@@ -11,7 +11,7 @@ from backend.errors import FactFault, FactsRefused
 from backend.fact_entry import enter, parse, parse_lines
 from backend.fact_kinds import KINDS
 from backend.fact_rows import load_stated
-from backend.ledger import fact
+from backend.tables import fact
 from tests.backend.office import DAY, PATIENT
 from tests.backend.stating import call, papers, state, told
 

@@ -1,7 +1,7 @@
 import pytest
 from sqlalchemy import select
 
-from backend import ledger
+from backend import tables
 from backend.errors import CursorUnknown, LedgerUnusable
 from backend.feed import enter_sink, move
 from backend.ledger import Ledger
@@ -17,7 +17,7 @@ def enter(office, name=SINK, since=None):
 
 def rows(office):
     """(cursor, reading, revision, n) of the feed."""
-    feed = ledger.feed.c
+    feed = tables.feed.c
     with office.ledger.reading() as connection:
         found = select(feed.cursor, feed.reading, feed.revision, feed.n).order_by(feed.cursor)
         return [tuple(row) for row in connection.execute(found)]
@@ -114,7 +114,7 @@ def test_a_cursor_that_was_never_given_out_is_refused_and_nothing_is_entered(off
     with pytest.raises(CursorUnknown) as caught:
         enter(office, since=4)
     assert (caught.value.cursor, caught.value.last) == (4, 3)
-    assert office.count(ledger.sink) == 0
+    assert office.count(tables.sink) == 0
 
 
 def test_a_transaction_that_fails_leaves_no_row_of_the_feed(office):
@@ -125,7 +125,7 @@ def test_a_transaction_that_fails_leaves_no_row_of_the_feed(office):
     with pytest.raises(LedgerUnusable):
         measure_until_full(office, hub)
     office.limit_pages(1_000_000)
-    assert len(rows(office)) == office.count(ledger.reading)
+    assert len(rows(office)) == office.count(tables.reading)
 
 
 def measure_until_full(office, hub):
@@ -135,7 +135,7 @@ def measure_until_full(office, hub):
 
 def test_a_ledger_from_before_relays_gets_their_tables(office):
     with office.ledger.writing() as connection:
-        for table in (ledger.feed, ledger.sink):
+        for table in (tables.feed, tables.sink):
             table.drop(connection)
     office.ledger.close()
     again = Ledger(office.path, create=True)

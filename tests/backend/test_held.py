@@ -3,7 +3,7 @@ from datetime import UTC, date, datetime
 import pytest
 from sqlalchemy import delete
 
-from backend import ledger
+from backend import tables
 from backend.billing.reasons import Block
 from backend.fact_entry import enter, parse
 from backend.facts_log import LOG, FactsLog
@@ -44,7 +44,7 @@ def verdict(office):
 
 def restore_the_ledger_of_before(office, log):
     with office.ledger.writing() as connection:
-        connection.execute(delete(ledger.fact).where(ledger.fact.c.kind == "consent"))
+        connection.execute(delete(tables.fact).where(tables.fact.c.kind == "consent"))
     look_for_missing(office.ledger, log, START)
 
 

@@ -1,10 +1,10 @@
 import pytest
 
-from backend import ledger
+from backend import tables
 from backend.errors import HoldRefused, PatientUnknown
 from backend.facts_log import LOG, FactsLog
 from backend.holds import Hold, enter_hold, load_kept, retention_ends_ms
-from backend.missing import look_for_missing
+from backend.missing import LEGAL_HOLD, look_for_missing
 from simulator.clock import ScriptClock
 from tests.backend.office import DAY, HOUR, PATIENT, START, frame, naive, utc
 from tests.backend.shell import Shell
@@ -62,7 +62,7 @@ def test_a_hold_keeps_everything_until_it_is_released_and_both_stay(aged):
     assert not kept(aged)[0].is_held
     hold(aged)
     assert kept(aged)[0].is_held
-    assert aged.count(ledger.legal_hold) == 3
+    assert aged.count(tables.legal_hold) == 3
 
 
 def test_a_hold_of_nobody_or_twice_is_refused(aged):
@@ -81,7 +81,7 @@ def test_while_a_typed_fact_is_missing_it_may_be_a_hold(aged, tmp_path):
     look_for_missing(aged.ledger, log, aged.now_ms)
     log.note([hold(aged)])
     with aged.ledger.writing() as connection:
-        connection.execute(ledger.legal_hold.delete())
+        connection.execute(tables.legal_hold.delete())
     look_for_missing(aged.ledger, log, aged.now_ms)
     (one,) = kept(aged)
     assert (one.hold, one.missing, one.is_held) == (None, 1, True)
@@ -99,7 +99,7 @@ def test_by_command_holds_are_entered_and_listed(kept_office, tmp_path, capsys):
     assert (one["patient"], one["is_held"], one["readings"]) == (PATIENT, True, 1)
     assert shell.run("hold", PATIENT, "--release", *words)[0] == 0
     assert shell.run("hold", "patient-9", *words)[0] == 1
-    assert len(FactsLog(tmp_path / LOG).load()) == 2
+    assert [one.kind for one in FactsLog(tmp_path / LOG).load().values()].count(LEGAL_HOLD) == 2
 
 
 def test_by_command_what_is_old_and_on_no_hold_is_listed(aged, tmp_path, capsys):

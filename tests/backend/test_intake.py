@@ -3,7 +3,7 @@ from datetime import date
 
 import pytest
 
-from backend import ledger, parking
+from backend import parking, tables
 from backend.errors import LedgerUnusable
 from backend.judge import Method
 from tests.backend.office import (
@@ -57,8 +57,8 @@ def test_the_same_timed_frame_sent_again_is_one_reading(office, hub):
     for day in range(3):
         hub.measure(MORNING + day * DAY, frame(naive(MORNING)), live=day == 0)
     office.take_all(hub)
-    assert office.count(ledger.reading) == 1
-    assert office.count(ledger.sighting) == 3
+    assert office.count(tables.reading) == 1
+    assert office.count(tables.sighting) == 3
 
 
 def test_a_clockless_cuff_with_identical_frames_on_17_mornings_gives_17_days(office, hub):
@@ -66,7 +66,7 @@ def test_a_clockless_cuff_with_identical_frames_on_17_mornings_gives_17_days(off
     for day in range(17):
         hub.measure(MORNING + day * DAY, frame())
     office.take_all(hub)
-    assert office.count(ledger.reading) == 17
+    assert office.count(tables.reading) == 17
     assert office.calendar().qualifying_days == 17
 
 
@@ -76,8 +76,8 @@ def test_a_reading_seen_by_two_hubs_is_one(office, hub):
         one.describe(MORNING)
         one.measure(MORNING, frame(naive(MORNING)))
         office.take_all(one)
-    assert office.count(ledger.reading) == 1
-    assert office.count(ledger.sighting) == 2
+    assert office.count(tables.reading) == 1
+    assert office.count(tables.sighting) == 2
 
 
 def test_devices_that_send_the_same_frame_have_readings_of_their_own(office, hub):
@@ -86,7 +86,7 @@ def test_devices_that_send_the_same_frame_have_readings_of_their_own(office, hub
     for number in (0, 1):
         hub.measure(MORNING, frame(naive(MORNING)), number=number)
     office.take_all(hub)
-    assert office.count(ledger.reading) == 2
+    assert office.count(tables.reading) == 2
 
 
 def test_a_failed_measurement_is_kept_and_is_no_reading(office, hub):
@@ -103,7 +103,7 @@ def test_a_stranger_gets_no_answer(office, hub):
     reply = office.take_all(stranger)
     assert reply.receipt is None
     assert office.incidents() == {"unknown-hub": 1}
-    assert office.count(ledger.record) == 0
+    assert office.count(tables.record) == 0
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_a_key_record_that_does_not_hold_is_not_taken(office, hub, forge):
     assert office.take(hub, key_record).receipt is None
     refused = "key-record-refused" if forge == "backend" else "statement-refused"
     assert office.incidents() == {refused: 1}
-    assert office.count(ledger.epoch) == 0
+    assert office.count(tables.epoch) == 0
 
 
 def test_a_key_record_that_names_another_hub_is_not_taken(office, hub):
@@ -171,12 +171,12 @@ def test_records_of_an_unknown_epoch_wait_for_its_key_record(office, hub):
     reply = office.take(hub, hub.run())
     assert reply.receipt.unknown == [hub.epoch.kid]
     assert not reply.receipt.stored
-    assert office.count(ledger.parked) == 2
-    assert office.count(ledger.record) == 0
+    assert office.count(tables.parked) == 2
+    assert office.count(tables.record) == 0
 
     reply = office.take(hub, hub.key_record)
     assert reply.receipt.stored == {hub.epoch.kid: [(1, 2)]}
-    assert office.count(ledger.parked) == 0
+    assert office.count(tables.parked) == 0
     assert office.calendar().qualifying_days == 1
 
 
@@ -184,7 +184,7 @@ def test_what_is_parked_is_bounded_and_the_rest_only_not_receipted(office, hub):
     kid = bytes(16)
     for first in range(1, parking.RECORDS + 500, 500):
         office.take(hub, Run(kid, first, (b"x",) * 500))
-    assert office.count(ledger.parked) == parking.RECORDS
+    assert office.count(tables.parked) == parking.RECORDS
     assert office.incidents() == {"parking-full": 1}
     big = Run(bytes([1] * 16), 1, (bytes(60_000),))
     assert office.take(hub, big).receipt.unknown == [big.kid]
@@ -226,12 +226,12 @@ def test_a_reading_waits_for_its_device_record(office, hub):
     hub.clock(MORNING, naive(MORNING))
     hub.describe(MORNING)
     assert office.take(hub, hub.key_record, hub.run(1, 2)).receipt.stored
-    assert office.count(ledger.reading) == 0
+    assert office.count(tables.reading) == 0
     assert office.verify().problems
     office.take(hub, hub.run(3))
-    assert office.count(ledger.reading) == 1
-    assert office.count(ledger.device_clock) == 1
-    assert office.count(ledger.waiting) == 0
+    assert office.count(tables.reading) == 1
+    assert office.count(tables.device_clock) == 1
+    assert office.count(tables.waiting) == 0
     assert not office.verify().problems
 
 
@@ -332,7 +332,7 @@ def test_messages_taken_together_are_as_those_taken_one_by_one(office, hub):
         "statement-refused": 4,
         "unknown-hub": 5,
     }
-    assert office.count(ledger.reading) == 4
+    assert office.count(tables.reading) == 4
 
 
 def test_messages_taken_together_that_no_one_receipt_can_answer_get_several(office, hub):

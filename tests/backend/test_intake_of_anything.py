@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from backend import ledger
+from backend import tables
 from tests.backend.office import MINUTE, PREFIX, START, Office, frame, naive
 from tests.uplink.any_cbor import anything
 from uplink.seal import _sign1, verify_key_record
@@ -69,7 +69,7 @@ def test_any_key_record_that_the_hub_signed(office, hub, enc, suite, start):
     names = dict(zip(("boottime_ms", "utc_ms", "quality"), start, strict=True))
     other = replace(known, kid=bytes(16), enc=enc, suite=suite, start=known.start._replace(**names))
     office.take(hub, _sign1(encode_statement(other), hub.signer))
-    assert office.count(ledger.epoch) == 1
+    assert office.count(tables.epoch) == 1
     check(office, hub)
 
 

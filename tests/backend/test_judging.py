@@ -2,18 +2,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from backend import ledger
+from backend import tables
 from backend.judging import SIGHTINGS, judge_again
 from tests.backend.office import DAY, HOUR, MINUTE, SECOND, START, Office, frame, naive
 
 
 def judge_everything(office):
     """Judge every reading as if all of it were new; return how many judgements changed."""
-    before = office.count(ledger.judgement)
+    before = office.count(tables.judgement)
     with office.ledger.writing() as connection:
-        readings = connection.scalars(select(ledger.reading.c.id)).all()
+        readings = connection.scalars(select(tables.reading.c.id)).all()
         judge_again(connection, dict.fromkeys(readings, "test"), 0)
-    return office.count(ledger.judgement) - before
+    return office.count(tables.judgement) - before
 
 
 steps = st.lists(
@@ -41,7 +41,7 @@ def test_in_whatever_order_facts_come_each_reading_is_judged_by_all_in_its_reach
     seed.shuffle(messages)
     for hub, items in messages:
         office.take(hub, *items)
-    assert office.count(ledger.parked) == 0
+    assert office.count(tables.parked) == 0
     assert judge_everything(office) == 0
     office.ledger.close()
 
@@ -84,7 +84,7 @@ def test_a_reading_that_is_sent_every_day_is_not_judged_by_ever_more_sightings(o
         hub.measure(START + HOUR + day * DAY, frame(naive(START + HOUR)), live=False)
         hub.clock(START + HOUR + day * DAY, naive(START + HOUR + day * DAY))
     office.take_all(hub)
-    assert office.count(ledger.sighting) == SIGHTINGS + 5
+    assert office.count(tables.sighting) == SIGHTINGS + 5
     assert judge_everything(office) == 0
     assert office.calendar().qualifying_days == 0  # an hour after midnight UTC: in February there
     assert office.calendar().days[0].excluded == {"BEFORE_START": 1}

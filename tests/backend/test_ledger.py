@@ -3,7 +3,7 @@ import sqlite3
 import pytest
 from sqlalchemy import update
 
-from backend import ledger
+from backend import ledger, tables
 from backend.errors import LedgerMissing, LedgerNewer, LedgerUnusable
 from backend.ledger import Ledger
 
@@ -26,7 +26,7 @@ def test_a_newer_ledger_is_refused_and_left_as_it_is(tmp_path):
     path = tmp_path / "ledger.db"
     made = Ledger(path, create=True)
     with made.writing() as connection:
-        connection.execute(update(ledger.version).values(format=ledger.FORMAT + 1))
+        connection.execute(update(tables.version).values(format=ledger.FORMAT + 1))
     made.close()
     for create in (False, True):
         with pytest.raises(LedgerNewer) as caught:
@@ -57,16 +57,16 @@ def test_a_file_that_is_no_ledger_is_refused_and_left_as_it_is(tmp_path):
 def test_a_transaction_that_fails_leaves_nothing(office):
     with pytest.raises(KeyError):
         write_and_fail(office)
-    assert office.count(ledger.patient) == 0
+    assert office.count(tables.patient) == 0
 
 
 def write_and_fail(office):
     with office.ledger.writing() as connection:
-        connection.execute(ledger.patient.insert().values(id="patient-2"))
+        connection.execute(tables.patient.insert().values(id="patient-2"))
         raise KeyError
 
 
 def test_no_value_lies_in_the_clear(office):
     """What counting needs does; what was measured does not."""
-    columns = {column.name for table in ledger.metadata.tables.values() for column in table.c}
+    columns = {column.name for table in tables.metadata.tables.values() for column in table.c}
     assert not columns & {"value", "observations", "raw", "frame"}

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from backend import ledger
+from backend import tables
 from backend.completeness import Facts, Fate, State, judge_hub
 from backend.hubs import load_facts
 from backend.ranges import as_ranges, intersect, merge
@@ -57,11 +57,11 @@ def facts_from_records(office, hub):
         kept = load_facts(connection, hub.name)
         stored, gone = {}, {}
         for kid, sequence in connection.execute(
-            select(ledger.epoch.c.kid, ledger.record.c.sequence).join(ledger.record)
+            select(tables.epoch.c.kid, tables.record.c.sequence).join(tables.record)
         ):
             stored.setdefault(kid, []).append(sequence)
         for kid, first, last in connection.execute(
-            select(ledger.gone.c.kid, ledger.gone.c.first, ledger.gone.c.last)
+            select(tables.gone.c.kid, tables.gone.c.first, tables.gone.c.last)
         ):
             gone.setdefault(kid, []).append((first, last))
     return Facts(

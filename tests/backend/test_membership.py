@@ -1,7 +1,7 @@
 import pytest
 from sqlalchemy import select
 
-from backend import ledger
+from backend import tables
 from backend.errors import HubUnknown
 from backend.membership import RETIRED, REVOKED, End, end_hub, load_member
 from tests.backend.office import CUFF, DAY, HOUR, MINUTE, START, frame, naive
@@ -27,7 +27,7 @@ def end(office, what, from_ms, name="hub-1"):
 def add_key(office, hub, signer):
     row = {"hub": hub.name, "sign_key": signer.public(), "added_ms": office.now_ms}
     with office.ledger.writing() as connection:
-        connection.execute(ledger.hub_key.insert().values(row))
+        connection.execute(tables.hub_key.insert().values(row))
 
 
 def measure(hub, at_ms):
@@ -111,7 +111,7 @@ def test_that_a_hub_ended_is_a_fact_that_is_added_and_never_taken_back(office, h
         end(office, REVOKED, NOON + day * DAY)
     with office.ledger.reading() as connection:
         member = load_member(connection, "hub-1")
-        facts = connection.execute(select(ledger.hub_end.c.what, ledger.hub_end.c.from_ms)).all()
+        facts = connection.execute(select(tables.hub_end.c.what, tables.hub_end.c.from_ms)).all()
     assert (member.retired_ms, member.revoked_ms) == (NOON + DAY, NOON)
     assert facts == [("retired", NOON), ("revoked", NOON), ("retired", NOON + DAY)]
     with pytest.raises(HubUnknown, match="hub-9"):
@@ -131,7 +131,7 @@ def test_a_hub_and_the_one_that_replaces_it_both_deliver_and_each_reading_counts
     new = office.take_all(following)
     old = office.take_all(hub)
     assert [len(reply.receipt.refused) for reply in (new, old)] == [0, 0]
-    assert office.count(ledger.reading) == 4
-    assert office.count(ledger.sighting) == 6
+    assert office.count(tables.reading) == 4
+    assert office.count(tables.sighting) == 6
     assert office.calendar().qualifying_days == 4
     assert office.verify().problems == []

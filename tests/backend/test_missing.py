@@ -1,9 +1,11 @@
+from datetime import date
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import delete
+from sqlalchemy import delete, insert
 
-from backend import ledger
+from backend import tables
 from backend.facts_log import LOG, UNREADABLE, FactsLog, Noted, digest_of
 from backend.holds import Hold, enter_hold
 from backend.missing import LOG_LOST, accept_missing, find_missing, look_for_missing
@@ -36,7 +38,7 @@ def enter(office, patient=PATIENT, because="a claim"):
 def forget(office):
     """The ledger is the one of before the fact."""
     with office.ledger.writing() as connection:
-        connection.execute(delete(ledger.legal_hold))
+        connection.execute(delete(tables.legal_hold))
 
 
 def find(office, log, patient=None):
@@ -82,7 +84,7 @@ def test_a_named_person_may_go_on_without_it_and_that_is_kept(held, log):
     with held.ledger.writing() as connection:
         accept_missing(connection, found, "N. N.", "nobody knows it", START)
     assert find(held, log) == []
-    assert held.count(ledger.missing_fact) == held.count(ledger.missing_accepted) == 1
+    assert held.count(tables.missing_fact) == held.count(tables.missing_accepted) == 1
 
 
 def test_a_fact_whose_process_died_before_it_was_noted_is_noted_by_the_next(held, log):
@@ -115,8 +117,9 @@ def test_the_log_names_each_fact_once_and_never_what_it_says(held, log):
     forget(held)
     log.note([enter(held)])
     lines = log.path.read_text().splitlines()
-    assert len(lines) == 1
-    assert "a claim" not in lines[0]
+    assert sum('"legal-hold"' in line for line in lines) == 1
+    assert len(set(lines)) == len(lines)
+    assert "a claim" not in log.path.read_text()
     assert log.path.stat().st_mode & 0o777 == 0o600
 
 
@@ -138,6 +141,50 @@ def test_a_digest_says_what_and_whose_and_nothing_of_the_order():
     assert digest_of(OTHER, "consent", said) != digest_of(PATIENT, "consent", said)
     assert digest_of(PATIENT, "order", said) != digest_of(PATIENT, "consent", said)
     assert digest_of(PATIENT, "consent", {}) != digest_of(PATIENT, "consent", said)
+
+
+def put_back(held, *tables):
+    """The ledger is the one of before these were enrolled."""
+    with held.ledger.writing() as connection:
+        for table in tables:
+            connection.execute(delete(table))
+
+
+@pytest.mark.parametrize(
+    ("table", "kind"), [(tables.assignment, "device-enrolled"), (tables.patient_zone, "zone")]
+)
+def test_what_was_enrolled_since_the_copy_is_named_for_each_patient(held, log, table, kind):
+    put_back(held, table)
+    found = find(held, log)
+    assert {(one.patient, one.kind) for one in found} == {(PATIENT, kind), (OTHER, kind)}
+    held.assign()
+    assert [one.patient for one in find(held, log)] == [OTHER]
+
+
+def test_a_device_that_is_enrolled_from_another_day_is_not_the_one_that_is_missing(held, log):
+    put_back(held, tables.assignment)
+    find(held, log)
+    held.assign(since=date(2026, 3, 2))
+    assert len(find(held, log, PATIENT)) == 1
+
+
+def test_a_hub_that_was_enrolled_since_the_copy_may_be_anybodys(held, log):
+    hub = held.enroll()
+    find(held, log)
+    put_back(held, tables.hub)
+    assert [(one.patient, one.kind) for one in find(held, log)] == [("", "hub-enrolled")]
+    row = {"id": hub.name, "sign_key": hub.signer.public(), "certificate": "", "enrolled_ms": 1}
+    with held.ledger.writing() as connection:
+        connection.execute(insert(tables.hub).values(row))
+    assert find(held, log) == []
+
+
+def test_a_ledger_of_enrolments_alone_begins_its_log_and_has_lost_none(office, log):
+    office.assign()
+    assert find(office, log) == []
+    assert {one.kind for one in log.load().values()} == {"device-enrolled", "zone"}
+    put_back(office, tables.assignment)
+    assert [one.kind for one in find(office, log)] == ["device-enrolled"]
 
 
 def test_by_command_what_is_missing_is_listed_and_accepted(held, tmp_path, capsys):

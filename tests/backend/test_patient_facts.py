@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backend import ledger
+from backend import tables
 from backend.billing.facts import Question
 from backend.billing.policy import CHOICES, DEFAULT, Policy
 from backend.billing.verdict import judge_every_way
@@ -361,7 +361,7 @@ def test_a_ledger_from_before_facts_gets_their_tables_and_finds_its_readings(off
     office.take_all(hub)
     expected = verdict(office, 1)
     lines = papers()
-    later = (ledger.rule_signature, ledger.rule_set, ledger.fact, ledger.measured)
+    later = (tables.rule_signature, tables.rule_set, tables.fact, tables.measured)
     with office.ledger.writing() as connection:
         for table in later:
             table.drop(connection)

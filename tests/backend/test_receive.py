@@ -2,7 +2,7 @@ import signal
 
 import pytest
 
-from backend import ledger
+from backend import tables
 from tests.backend.at_broker import BackendProcess, HubAtBroker, write_settings
 from tests.backend.office import DAY, START, frame, naive
 from tests.fakes.pki import Authority
@@ -52,7 +52,7 @@ def test_a_record_is_receipted_once_it_is_in_the_ledger(office, hub, at_broker, 
     backend.wait_for("subscribed")
     at_broker.send(hub.key_record, hub.run())
     assert at_broker.receipt().stored == {hub.epoch.kid: ((1, 2),)}
-    assert office.count(ledger.reading) == 1
+    assert office.count(tables.reading) == 1
     assert backend.stop() == 0
 
 
@@ -64,14 +64,14 @@ def test_killed_between_any_two_steps_it_loses_and_doubles_nothing(
     dying.wait_for("subscribed")
     at_broker.send(hub.key_record, hub.run())
     assert dying.end() == -signal.SIGKILL
-    assert office.count(ledger.reading) == 1
+    assert office.count(tables.reading) == 1
 
     backend = run()
     backend.wait_for("subscribed")
     at_broker.send(hub.key_record, hub.run())
     assert at_broker.receipt().stored == {hub.epoch.kid: ((1, 2),)}
     assert backend.stop() == 0
-    assert (office.count(ledger.reading), office.count(ledger.sighting)) == (1, 1)
+    assert (office.count(tables.reading), office.count(tables.sighting)) == (1, 1)
     assert not office.incidents()
 
 

@@ -1,7 +1,7 @@
 import pytest
 from sqlalchemy import select
 
-from backend import ledger
+from backend import tables
 from backend.errors import CursorUnknown, SinkFailed
 from backend.relay import LONGEST_S, jitter
 from backend.sinks import READINGS
@@ -30,7 +30,7 @@ def measured(hub, day):
 
 def cursor(office):
     with office.ledger.reading() as connection:
-        return connection.scalar(select(ledger.sink.c.cursor))
+        return connection.scalar(select(tables.sink.c.cursor))
 
 
 def test_nothing_is_receipted_before_the_sink_has_it(office, hub):

@@ -194,6 +194,7 @@ def test_every_reading_is_there_before_its_receipt(place, office, home, start):
     assert_receipted_after_emitted(office)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("step", STEPS)
 def test_killed_at_any_step_it_loses_nothing_and_repeats_under_the_same_name(
     step, place, office, home, start

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import insert
 
-from backend import ledger
+from backend import tables
 from backend.certificates import as_der
 from backend.enroll import answer as answer_to
 from backend.enroll import enter_hub, read
@@ -101,12 +101,12 @@ def test_a_certificate_that_ends_soon_is_renewed_once(renewing):
     soon = load_authority(renewing.keys).certify_hub(
         "hub-1", renewing.tls_key.public_key(), timedelta(hours=1)
     )
-    table = ledger.hub_certificate
+    table = tables.hub_certificate
     with renewing.office.ledger.writing() as connection:
         row = {"hub": "hub-1", "certificate": soon, "issued_ms": START}
         connection.execute(table.delete())
         connection.execute(insert(table).values(row))
-        connection.execute(ledger.hub.update().values(certificate=soon))
+        connection.execute(tables.hub.update().values(certificate=soon))
     first, again = renewing.ask(), renewing.ask()
     renewed = renewing.take_answer(first).told.certificate
     assert renewed != as_der(soon)[0]

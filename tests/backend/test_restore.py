@@ -5,7 +5,7 @@ import sqlite3
 
 import pytest
 
-from backend import ledger
+from backend import tables
 from backend.ledger import Ledger
 from tests.backend.keeping_hub import KeepingHub
 from tests.backend.office import DAY, HOUR, START
@@ -69,7 +69,7 @@ def test_what_the_copy_lacks_is_asked_for_until_the_ledger_is_whole(office, hub,
     assert office.states(hub) == {first: "complete", second: "complete", third: "running"}
     office.take(hub, hub.close())
     assert office.state(hub) == "complete"
-    assert office.count(ledger.record) == 6 + 5 + 6
+    assert office.count(tables.record) == 6 + 5 + 6
     assert not office.verify().problems
 
 

@@ -8,7 +8,6 @@ from sqlalchemy import select
 
 from backend.billing.published import PUBLISHED
 from backend.errors import RuleSetRefused
-from backend.ledger import rule_set, rule_signature
 from backend.patient_facts import judge_patient
 from backend.rule_rows import (
     Signature,
@@ -18,6 +17,7 @@ from backend.rule_rows import (
     parse_rule_set,
     sign_rule_set,
 )
+from backend.tables import rule_set, rule_signature
 from tests.backend.office import DAY, HOUR, PATIENT, frame, naive, utc
 from tests.backend.stating import papers, state
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from backend import ledger
+from backend import tables
 from backend.judge import Method
 from drivers.replay import replay
 from drivers.spi import RX, Frame
@@ -44,7 +44,7 @@ def test_each_stretch_is_a_reading_though_its_bytes_are_those_of_another(office,
         hub.record(stretch(hub, MORNING + minute * MINUTE))
     office.take_all(hub)
     office.take_all(hub)
-    assert (office.count(ledger.reading), office.count(ledger.sighting)) == (3, 3)
+    assert (office.count(tables.reading), office.count(tables.sighting)) == (3, 3)
     [first, *_] = office.judgements().values()
     assert first.method is Method.RECEIVED
     [interval] = first.candidates

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import delete, update
 
-from backend import ledger
+from backend import tables
 from tests.backend.office import (
     DAY,
     HOUR,
@@ -71,7 +71,7 @@ def test_every_chain_is_computed_again_and_what_is_not_in_it_is_named(office, hu
     kid = hub.epoch.kid
     office.take(hub, hub.key_record, hub.run(), hub.checkpoint(last=2), hub.close())
     assert not office.verify().problems
-    table = ledger.record
+    table = tables.record
     tamper(office, update(table).where(table.c.sequence == 4).values(sealed=hub.sealed[2]))
     assert any("of the records 3 to 6 one is not" in told for told in office.verify().problems)
     tamper(office, delete(table).where(table.c.sequence == 4))
@@ -90,13 +90,13 @@ def test_a_record_that_was_added_behind_the_end_is_named(office, hub):
 @pytest.mark.parametrize("values", [{"signed": b"another"}, {"chain": bytes(32)}])
 def test_a_checkpoint_that_changed_is_named(office, hub, values):
     office.take(hub, hub.key_record, hub.run(), hub.close())
-    tamper(office, update(ledger.checkpoint).values(values))
+    tamper(office, update(tables.checkpoint).values(values))
     assert len(office.verify().problems) == 1
 
 
 def test_a_record_whose_bytes_changed_does_not_open(office, hub):
     office.take_all(hub)
-    table = ledger.record
+    table = tables.record
     tamper(office, update(table).where(table.c.sequence == 3).values(sealed=bytes(60)))
     found = office.verify()
     assert (found.unopenable, found.doubles, len(found.problems)) == (1, 0, 1)
@@ -104,7 +104,7 @@ def test_a_record_whose_bytes_changed_does_not_open(office, hub):
 
 def test_a_key_record_whose_bytes_changed_is_named_and_so_is_what_it_hides(office, hub):
     office.take_all(hub)
-    tamper(office, update(ledger.epoch).values(key_record=b"another"))
+    tamper(office, update(tables.epoch).values(key_record=b"another"))
     found = office.verify()
     assert (found.unopenable, found.doubles, len(found.problems)) == (6, 0, 1)
 
@@ -112,14 +112,14 @@ def test_a_key_record_whose_bytes_changed_is_named_and_so_is_what_it_hides(offic
 def test_a_reading_that_no_record_names_is_a_double(office, hub):
     office.take_all(hub)
     row = {"reading_id": bytes(16), "device": 1, "failed": False}
-    tamper(office, ledger.reading.insert().values(row))
+    tamper(office, tables.reading.insert().values(row))
     found = office.verify()
     assert (found.readings, found.doubles, len(found.problems)) == (4, 1, 1)
 
 
 def test_a_reading_that_is_not_counted_is_named(office, hub):
     office.take_all(hub)
-    tamper(office, delete(ledger.sighting).where(ledger.sighting.c.sequence == 6))
+    tamper(office, delete(tables.sighting).where(tables.sighting.c.sequence == 6))
     assert len(office.verify().problems) == 1
 
 

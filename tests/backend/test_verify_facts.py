@@ -1,7 +1,7 @@
 import pytest
 from sqlalchemy import delete, update
 
-from backend import ledger
+from backend import tables
 from tests.backend.office import DAY, HOUR, START, frame, naive
 from tests.backend.stating import papers, state, told
 
@@ -30,17 +30,17 @@ def change(office, statement):
 
 def test_facts_and_ranges_as_they_were_entered_are_no_problem(office):
     assert office.verify().problems == []
-    assert office.count(ledger.measured) == office.count(ledger.judgement) == 3
+    assert office.count(tables.measured) == office.count(tables.judgement) == 3
 
 
 @pytest.mark.parametrize("values", [{"actor": "dr-9"}, {"body": {"on": "2026-03-05"}}])
 def test_a_fact_that_was_changed_by_hand_is_named(office, values):
-    changed = update(ledger.fact).where(ledger.fact.c.id == 1).values(values)
+    changed = update(tables.fact).where(tables.fact.c.id == 1).values(values)
     assert change(office, changed) == ["it is not what was entered"]
 
 
 def test_a_judgement_that_no_verdict_would_find_is_named(office):
-    gone = delete(ledger.measured).where(ledger.measured.c.n == 2)
+    gone = delete(tables.measured).where(tables.measured.c.n == 2)
     assert change(office, gone) == ["no verdict would find it where it belongs"]
-    moved = update(ledger.measured).values(from_ms=ledger.measured.c.from_ms + DAY)
+    moved = update(tables.measured).values(from_ms=tables.measured.c.from_ms + DAY)
     assert len(change(office, moved)) == 5

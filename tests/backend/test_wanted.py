@@ -1,6 +1,6 @@
 import pytest
 
-from backend import ledger, wanted
+from backend import tables, wanted
 from tests.backend.office import MINUTE, START
 from uplink.statements import Ending, Previous
 
@@ -66,8 +66,8 @@ def test_what_is_gone_is_named_and_never_asked_for_again(office, hub):
     ]
     office.now_ms += wanted.AGAIN_MS
     assert office.take(hub, signed).receipt.wanted == {kid: [(5, 5), (7, 8)]}
-    assert office.count(ledger.gone) == 4
-    assert office.count(ledger.gone_statement) == 1
+    assert office.count(tables.gone) == 4
+    assert office.count(tables.gone_statement) == 1
     office.take(hub, hub.run(6, 8))
     assert office.gaps(hub) == [(kid, 3, 4, "gone"), (kid, 5, 5, "wanted")]
 

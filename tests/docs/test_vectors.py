@@ -5,11 +5,12 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import insert
 
-from backend import ledger
+from backend import tables
 from backend.intake import Intake
 from backend.judge import Anchor, ClockFact, Delivered, Seen, judge, local_date
-from backend.ledger import Ledger, hub
+from backend.ledger import Ledger
 from backend.naming import Name, as_measurement, reading_id
+from backend.tables import hub
 from tests.docs.expected import as_expected, is_as_expected
 from tests.vectors.make import FOLDER, load, load_encs, make
 from uplink.errors import SealError, UnknownKind, WireError
@@ -109,7 +110,7 @@ def test_a_receipt_has_just_these_bytes(one):
 
 # A ledger without that table leaves checkpoints unread, as any reader of version 1 may.
 @pytest.mark.parametrize(
-    "name", [n for n in EXCHANGES if "checkpoint" not in n or hasattr(ledger, "checkpoint")]
+    "name", [n for n in EXCHANGES if "checkpoint" not in n or hasattr(tables, "checkpoint")]
 )
 def test_our_backend_answers_as_the_vectors_state(name, tmp_path):
     exchange = EXCHANGES[name]

@@ -288,3 +288,15 @@ async def test_what_cannot_be_decoded_travels_as_it_came_and_stops_nothing():
 async def test_a_cuff_that_goes_away_ends_the_session_wherever_it_is(script):
     with pytest.raises(LinkLost):
         await ScriptedLink(*script).play(BloodPressure())
+
+
+async def test_what_came_before_the_link_broke_at_the_clock_is_handed_on():
+    link = ScriptedLink(
+        Subscribes("2A35"),
+        Reads("2A08", LinkLost("cuff")),
+        Indicates("2A35", FRAME),
+        Commits(Reading),
+    )
+    with pytest.raises(LinkLost):
+        await link.play(BloodPressure())
+    assert [item.raw[0].data for item in link.items] == [FRAME]

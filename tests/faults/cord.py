@@ -35,7 +35,7 @@ class AcknowledgingCuff:
         id="acknowledging-cuff",
         names=("Cord",),
         characteristics=(MEASUREMENT, CLOCK, ACKNOWLEDGE),
-        writes=(ACKNOWLEDGE,),
+        writes=(CLOCK, ACKNOWLEDGE),
     )
 
     async def session(self, link: GattLink) -> AsyncIterator[Item]:

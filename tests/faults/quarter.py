@@ -1,4 +1,7 @@
-"""90 days of one home under mixed faults, in virtual time; a seed is one quarter, and repeats."""
+"""90 days of one home under mixed faults, in virtual time; a seed is one quarter, and repeats.
+
+What other scenarios live through in virtual time differs in what breaks, and in what is driven.
+"""
 
 from __future__ import annotations
 
@@ -7,25 +10,27 @@ import multiprocessing
 import os
 import shutil
 import tempfile
+import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Coroutine, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
-from datetime import date
+from datetime import timedelta
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, ClassVar
 
 import structlog
 from sqlalchemy import insert
 
-from backend import ledger
+from backend import tables
 from backend.days import load_calendar
 from backend.enroll import Monitoring, enter_monitoring
 from backend.intake import Intake
 from backend.ledger import Ledger
 from backend.verify import Verifier
+from drivers.spi import Driver
 from simulator import history, journals
 from simulator.history import Step, Verdict
 from tests.faults.cord import AcknowledgingCuff
@@ -33,7 +38,7 @@ from tests.faults.lives import HUB, House, Life
 from tests.faults.loop import VirtualLoop
 from tests.faults.net import Net
 from tests.faults.run import Result, Run, conclude
-from tests.faults.world import CUFF, STARTS, ZONE, HubClock, now_s
+from tests.faults.world import CUFF, STARTS, ZONE, HubClock, Identity, now_s
 from uplink.keys import X25519, OpeningKey, Signer
 
 DAY_S = 86_400.0
@@ -50,32 +55,35 @@ class Quarter:
     """One seed."""
 
     days = DAYS
+    devices: ClassVar[Mapping[Identity, Driver]] = {CUFF: AcknowledgingCuff()}
+    kinds: ClassVar[Collection[str]] = ()
+    """Of faults, each of which must befall one of the seeds of the long form."""
+
+    life: Any
+    house: Any
 
     def __init__(self, seed: int, folder: Path) -> None:
         self.dice = Random(seed)
         self.steps: list[Step] = []
-        self.opening_key, receipt_key = OpeningKey.generate(X25519), Signer.generate()
+        self.opening_key, self.receipt_key = OpeningKey.generate(X25519), Signer.generate()
         self.ledger = Ledger(folder / "ledger.db", create=True)
-        self.signer = Signer.generate()
+        self.signer = self._make_signer(folder)
         self._enroll()
         intake = Intake(
             self.ledger,
             {self.opening_key.public().id: self.opening_key},
-            receipt_key,
+            self.receipt_key,
             "vitalpost",
             lambda: int(now_s() * 1000),
         )
         self.net = Net(self.dice, intake, self.steps.append)
-        keys = (self.signer, self.opening_key.public(), receipt_key.public())
-        clock = self._make_clock()
-        self.house = House(folder, self.dice, self.steps.append, self.net, keys, clock=clock)
         self.injected = Counter[str]()
+        self._furnish(folder)
 
     async def pass_by(self) -> None:
         """Live through it, heal, and wait until the office has everything."""
-        troubles = (self._live(), self._break_net(), self._break_office(), self._break_clock())
-        tasks = [asyncio.create_task(each) for each in (*troubles, self._measure())]
-        await asyncio.sleep(self.days * DAY_S)
+        tasks = [asyncio.create_task(each) for each in (*self._troubles(), self._measure())]
+        await asyncio.wait(tasks, timeout=self.days * DAY_S, return_when=asyncio.FIRST_EXCEPTION)
         for task in tasks:
             task.cancel()
         for ended in await asyncio.gather(*tasks, return_exceptions=True):
@@ -85,18 +93,19 @@ class Quarter:
         self.net.is_up, self.net.is_refusing = True, False
         self.net.open_office()
         self.house.clock.synchronise()
-        self.life = Life(self.house, None)
+        self._begin_life(None)
         await self.life.start()
         for _ in range(24 * HEALING_DAYS):
             await asyncio.sleep(3600)
-            if not self.house.cuff.memory and not history.find_undelivered(self.steps, {HUB}):
+            if self._is_empty() and not history.find_undelivered(self.steps, {HUB}):
                 self.steps.append(Step(HUB, "drained"))
                 break
+        await self._conclude()
         await self.life.stop()
 
     def judge(self) -> Verdict:
         """The history model, then what the ledger says of itself."""
-        drivers = {AcknowledgingCuff.info.id: AcknowledgingCuff()}
+        drivers = {driver.info.id: driver for driver in self.devices.values()}
         keys = {self.opening_key.public().id: self.opening_key}
         with self.ledger.reading() as connection:
             found = Verifier(connection, keys, drivers).verify()
@@ -124,7 +133,7 @@ class Quarter:
         dice = self.dice
         while True:
             mortal = dice.randint(1, 60) if dice.random() < 0.6 else None
-            self.life = Life(self.house, mortal)
+            self._begin_life(mortal)
             await self.life.start()
             until_s = dice.expovariate(1 / (2 * DAY_S))
             with suppress(TimeoutError):
@@ -132,6 +141,7 @@ class Quarter:
                     await asyncio.shield(self.life.died)
             if dice.random() < 0.3:
                 await self.life.stop()
+                self.injected["hub stopped"] += 1
             else:
                 await self.life.kill()
             if dice.random() < 0.3:
@@ -164,6 +174,29 @@ class Quarter:
             await asyncio.sleep(dice.expovariate(1 / (0.6 * DAY_S)))
             net.open_office()
 
+    def _make_signer(self, _folder: Path) -> Signer:
+        return Signer.generate()
+
+    def _furnish(self, folder: Path) -> None:
+        """Make what outlives a process."""
+        keys = (self.signer, self.opening_key.public(), self.receipt_key.public())
+        self.house = House(
+            folder, self.dice, self.steps.append, self.net, keys, clock=self._make_clock()
+        )
+
+    def _begin_life(self, mortal: int | None) -> None:
+        self.life = Life(self.house, mortal)
+
+    def _troubles(self) -> Iterator[Coroutine[Any, Any, None]]:
+        yield from (self._live(), self._break_net(), self._break_office(), self._break_clock())
+
+    def _is_empty(self) -> bool:
+        """Whether the hub has all that the devices had."""
+        return not self.house.cuff.memory
+
+    async def _conclude(self) -> None:
+        """Have a last look at the hub that lives."""
+
     def _make_clock(self) -> HubClock:
         return HubClock(self.dice)
 
@@ -179,19 +212,21 @@ class Quarter:
 
     async def _measure(self) -> None:
         dice, loop = self.dice, asyncio.get_running_loop()
-        for at_s in _habits(dice, self.days):
+        for at_s in habits(dice, self.days):
             await asyncio.sleep(max(0, at_s - loop.time()))
             self.house.cuff.measure()
 
     def _enroll(self) -> None:
-        begun = Monitoring(PATIENT, ZONE.key, CUFF, None, date(2026, 1, 31))
+        since = STARTS.date() - timedelta(days=1)
         row = {"id": HUB, "sign_key": self.signer.public(), "certificate": "", "enrolled_ms": 0}
         with self.ledger.writing() as connection:
-            connection.execute(insert(ledger.hub).values(row))
-            enter_monitoring(connection, begun, int(STARTS.timestamp() * 1000))
+            connection.execute(insert(tables.hub).values(row))
+            for identity in self.devices:
+                begun = Monitoring(PATIENT, ZONE.key, identity, None, since)
+                enter_monitoring(connection, begun, int(STARTS.timestamp() * 1000))
 
 
-def _habits(dice: Random, days: int) -> Iterator[float]:
+def habits(dice: Random, days: int) -> Iterator[float]:
     for day in range(days):
         for hour, often, spread in HABITS:
             if dice.random() < often:
@@ -220,26 +255,33 @@ async def live_all(run: Run, kind: type[Quarter]) -> Result:
             )
         )
     total = sum(results, Result())
-    bad = (
+    bad = [
         f"seed {seed}: {result.violation}"
         for seed, result in zip(seeds, results, strict=True)
         if result.violation
-    )
+    ]
+    if not run.is_quick:
+        bad += [f"{name} never happened" for name in kind.kinds if not total.faults[name]]
     steps = sum(int(result.note) for result in results)
-    note = f"{len(results)} x {kind.days} days, {steps} steps"
-    return replace(total, note=note, violation=next(bad, None))
+    note = f"{len(results)} x {kind.days} days, {steps} steps, no more than {total.slowest_s:.0f} s"
+    for name in kind.kinds:
+        note += f"\n{'':<20}{total.faults[name]:>7} {name}"
+    return replace(total, note=note, violation=next(iter(bad), None))
 
 
 def live_through(seed: int, folder: Path, kind: type[Quarter] = Quarter) -> Result:
     """One quarter; its note is the number of its steps."""
     keep_silent()
-    folder.mkdir()
+    folder.mkdir(mode=0o700)
+    began = time.process_time()
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         quarter = runner.run(_play(seed, folder, kind))
     verdict = quarter.judge()
     shutil.rmtree(folder)
-    injected = quarter.injected.total() + quarter.net.fates.total() + quarter.house.kills
-    return conclude(verdict, injected, str(verdict.counts["steps"]))
+    faults = quarter.injected + quarter.net.fates
+    faults["hub killed"] = quarter.house.kills
+    told = conclude(verdict, faults.total(), str(verdict.counts["steps"]))
+    return replace(told, faults=faults, slowest_s=time.process_time() - began)
 
 
 async def _play(seed: int, folder: Path, kind: type[Quarter]) -> Quarter:

@@ -339,6 +339,7 @@ def write_plugin(folder: Path) -> None:
     (made / "METADATA").write_text("Metadata-Version: 2.1\nName: faults\nVersion: 0\n")
     (made / "entry_points.txt").write_text(
         "[vitalpost.radios]\ncord = tests.faults.cord:CordRadio\n"
+        "air = tests.faults.air:present_radio\n"
         "[vitalpost.drivers]\nacknowledging-cuff = tests.faults.cord:AcknowledgingCuff\n"
     )
     root = Path(__file__).parents[2]

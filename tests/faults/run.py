@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
@@ -25,7 +26,11 @@ class Run(NamedTuple):
 
 @dataclass(frozen=True)
 class Result:
-    """The counts of a scenario; `violation` is why it does not hold."""
+    """The counts of a scenario; `violation` is why it does not hold.
+
+    Where it counts its `faults` by kind they add up, and the processor time of a part is at most
+    `slowest_s`.
+    """
 
     injected: int = 0
     readings: int = 0
@@ -34,13 +39,17 @@ class Result:
     twice: int = 0
     note: str = ""
     violation: str | None = None
+    faults: Counter[str] = field(default_factory=Counter)
+    slowest_s: float = 0
 
     def __add__(self, other: Result) -> Result:
         return Result(
             *(
                 getattr(self, name) + getattr(other, name)
                 for name in ("injected", "readings", "stored", "lost", "twice")
-            )
+            ),
+            faults=self.faults + other.faults,
+            slowest_s=max(self.slowest_s, other.slowest_s),
         )
 
 

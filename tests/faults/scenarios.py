@@ -10,6 +10,7 @@ from tests.faults.comebacks import comebacks
 from tests.faults.crowd import reconnections
 from tests.faults.drain import drain
 from tests.faults.handshakes import strange_brokers
+from tests.faults.homes import homes
 from tests.faults.intruders import false_receipts, junk
 from tests.faults.kills import random_kills
 from tests.faults.links import silent_link
@@ -28,6 +29,7 @@ SCENARIOS: Mapping[str, Callable[[Run], Awaitable[Result]]] = {
     "kills": random_kills,
     "quarters": quarters,
     "clocks": clocks,
+    "homes": homes,
     "silent-link": silent_link,
     "refusing-broker": refusing_broker,
     "forgetful-broker": forgetful_broker,

@@ -12,20 +12,33 @@ from zoneinfo import ZoneInfo
 
 import cbor2
 
+from gateway.clock_floor import RELEASED
 from simulator.frames import FAILED, Values, build_timed
 from simulator.history import Step
 
 ZONE = ZoneInfo("America/New_York")
-STARTS = datetime(2026, 2, 1, tzinfo=ZONE)
+STARTS = datetime(RELEASED.year + 1, 2, 1, tzinfo=ZONE)  # no hub believes an earlier time
+STARTS_S = STARTS.timestamp()
 CUFF = ("A&D Medical", "UA-651BLE", "5181100123")
 DRIFT_PPM = 40
 
 Note = Callable[[Step], None]
+Identity = tuple[str, str, str]
 
 
 def now_s() -> float:
     """True UTC, in seconds since 1970."""
-    return STARTS.timestamp() + asyncio.get_running_loop().time()
+    return STARTS_S + asyncio.get_running_loop().time()
+
+
+def today() -> str:
+    """The patient's true date."""
+    return datetime.fromtimestamp(now_s(), UTC).astimezone(ZONE).date().isoformat()
+
+
+def name_reading(identity: bytes, frame: bytes) -> str:
+    """As the office names it."""
+    return sha256(identity + frame).digest()[:16].hex()
 
 
 class HubClock:
@@ -68,12 +81,15 @@ class HubClock:
 class Cuff:
     """Keeps each reading until it is confirmed; its clock shows what it was last set to."""
 
-    def __init__(self, dice: Random, note: Note) -> None:
+    def __init__(
+        self, dice: Random, note: Note, name: str = "cuff", identity: Identity = CUFF
+    ) -> None:
+        self.name = name
         self.memory: deque[bytes] = deque()
         self.has_some = asyncio.Event()
         self._dice = dice
         self._note = note
-        self._identity = cbor2.dumps(list(CUFF))
+        self._identity = cbor2.dumps(list(identity))
         self.set_clock(datetime.fromtimestamp(now_s(), ZONE).replace(tzinfo=None))
 
     def set_clock(self, shown: datetime) -> None:
@@ -87,8 +103,7 @@ class Cuff:
         has_failed = self._dice.random() < 0.02
         values = FAILED if has_failed else Values(*(self._dice.randint(60, 180) for _ in range(4)))
         frame = build_timed(values, self.clock())
-        day = datetime.fromtimestamp(now_s(), UTC).astimezone(ZONE).date().isoformat()
-        self._say("measured", frame, None if has_failed else day)
+        self._say("measured", frame, None if has_failed else today())
         self.memory.append(frame)
         self.has_some.set()
 
@@ -100,5 +115,4 @@ class Cuff:
             self._say("confirmed", frame)
 
     def _say(self, did: str, frame: bytes, day: str | None = None) -> None:
-        name = sha256(self._identity + frame).digest()[:16].hex()
-        self._note(Step("cuff", did, readings=[name], day=day))
+        self._note(Step(self.name, did, readings=[name_reading(self._identity, frame)], day=day))

@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 from sqlalchemy import insert
 
-from backend import ledger
+from backend import tables
 from backend.intake import Intake
 from benchmarks import readings
 from gateway.clock import read_moment
@@ -52,7 +52,7 @@ class Home:
         self.lost = asyncio.get_running_loop().create_future()
         row = {"id": HUB, "sign_key": self.signer.public(), "certificate": "", "enrolled_ms": 0}
         with office.ledger.writing() as connection:
-            connection.execute(insert(ledger.hub).values(row))
+            connection.execute(insert(tables.hub).values(row))
         sign = partial(sign_statement, signer=self.signer)
         self.witness = Witness(HUB, sign, lambda: read_moment(self.clock).utc_ms)
         self.recorder = Recorder(
@@ -109,6 +109,7 @@ async def home(tmp_path):
     await outbox.close()
 
 
+@pytest.mark.long
 async def test_ninety_days_are_held_offline_in_little_of_the_quota_and_drained_whole(
     home, tmp_path
 ):
@@ -124,8 +125,8 @@ async def test_ninety_days_are_held_offline_in_little_of_the_quota_and_drained_w
     assert QUOTA // ON_CARD > 150
 
     await home.drain()
-    assert home.office.count(ledger.reading) == READINGS
-    assert home.office.count(ledger.record) == RECORDS
+    assert home.office.count(tables.reading) == READINGS
+    assert home.office.count(tables.record) == RECORDS
     assert home.office.completeness(home).state == "complete"
     assert home.messages <= RECORDS // 100 + DAYS
     assert (home.outbox.depth, home.outbox.quarantined) == (0, 0)

@@ -14,7 +14,7 @@ from tests.fakes.lively_home import DAY, count_descriptors, play
 
 __all__ = ["play"]  # a fixture
 
-DAYS = int(os.environ.get("RADIO_DAYS", "4"))  # `make test-years` takes 30
+DAYS = int(os.environ.get("RADIO_DAYS", "4"))  # `make test-faults` takes 30
 SLACK = 50  # objects: what a set or a dict grows by
 
 
@@ -35,6 +35,7 @@ async def visit(home):
     assert await home.sessions_.outcome() == "ok"
 
 
+@pytest.mark.long
 def test_descriptors_and_objects_are_flat_over_a_thousand_links_that_devices_end(play):
     async def scenario(home):
         for _ in range(20):
@@ -50,6 +51,7 @@ def test_descriptors_and_objects_are_flat_over_a_thousand_links_that_devices_end
     play(scenario, listened_s=60)
 
 
+@pytest.mark.long
 def test_descriptors_and_objects_are_flat_over_days_with_a_fault_each(play):
     async def scenario(home):
         for day in range(DAYS):

@@ -1,7 +1,7 @@
 import pytest
 from structlog.testing import capture_logs
 
-from gateway.cli.status import describe as describe_status
+from gateway.cli.lines import describe as describe_status
 from gateway.room import LEAST_CARD_BYTES, Room, Storage, judge
 from tests.fakes.hand_clock import HandClock
 from tests.fakes.hub_storage import NOW, HubStorage
@@ -199,7 +199,7 @@ async def test_the_status_says_it_in_a_line(written, words):
         "hub": "hub-1",
         "software": "vitalpost",
         "running_s": 1,
-        "uplink": {"connected": True, "office_silent": False, "last_receipt_ms": None},
+        "uplink": {"connected": True, "office_silent": False, "last_receipt_s": None},
         "outbox": {"waiting": 0, "oldest_s": None, "quarantined": 0},
         "clock": {"quality": 3},
         "setup": {"open": False},

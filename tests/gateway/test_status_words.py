@@ -1,6 +1,6 @@
 import pytest
 
-from gateway.cli.status import _describe_clock
+from gateway.cli.lines import _describe_clock
 
 
 @pytest.mark.parametrize(

@@ -1,37 +1,28 @@
 """What an installed hub has to bear, under a real systemd and in the sandbox of its unit."""
 
-import json
-
-from tests.install.machine import Failed
+from tests.install.asking import (
+    ENOUGH_S,
+    SETTINGS,
+    diagnose,
+    drop_in,
+    expect,
+    expect_marks,
+    follow,
+    status,
+    wait_until,
+)
 from tests.install.words import find_blocks
 
 WATCHDOG_S = 8
-ENOUGH_S = 60
-SETTINGS = "/etc/vitalpost/gateway.toml"
-
-
-def status(hub):
-    return json.loads(hub.run("vitalpost status --json 2>/dev/null", wanted=(0, 1)))
-
-
-def expect(claim, found):
-    if not claim:
-        raise Failed(str(found))
-
-
-def wait_until(hub, claim):
-    """Until that is true of the hub's status, a Python expression in `now`."""
-    asking = f"""(vitalpost status --json 2>/dev/null || true) | python3 -c '
-import json, sys
-now = json.load(sys.stdin)
-sys.exit(not ({claim}))'"""
-    hub.wait_for(asking, ENOUGH_S)
+STARTS = 5  # that systemd allows
+SETUP_WRONG = "78"
+NEWER = "0.1.0.post1"
 
 
 def the_units_hold_as_installed(office, hub):
     for machine, units in (
         (office, ("vitalpost-backend.service", "vitalpost-at-risk.service")),
-        (hub, ("vitalpost.service", "vitalpost-again.timer")),
+        (hub, ("vitalpost.service", "vitalpost-again.timer", "vitalpost-again.service")),
     ):
         said = machine.run(f"systemd-analyze --man=no verify {' '.join(units)} 2>&1")
         expect(not said, said)
@@ -48,6 +39,19 @@ def the_hub_is_shut_in(_office, hub):
 
 def the_hub_comes_to_the_broker(_office, hub):
     wait_until(hub, 'now["uplink"]["connected"]')
+
+
+def the_hub_tells_how_it_stands(_office, hub):
+    said = hub.run("vitalpost status 2>&1", wanted=(0, 1))
+    for line in ("hub-1    vitalpost ", "uplink   connected", "outbox   0 waiting", "storage  "):
+        expect(line in said, said)
+
+
+def the_doctor_tells_it_as_it_is(_office, hub):
+    told = diagnose(hub)
+    expect_marks(told, "ok", "settings settings-in-use version hub watchdog credentials")
+    expect_marks(told, "ok", "certificate sealing storage outbox dns tls broker round-trip")
+    expect_marks(told, "fail", "adapter bluetoothd")
 
 
 def what_it_records_is_receipted(office, hub):
@@ -77,23 +81,49 @@ def a_spoilt_settings_file_stops_no_hub(_office, hub):
 def a_hub_without_settings_is_tried_again(_office, hub):
     hub.run(f"mv {SETTINGS} /root/whole && systemctl restart vitalpost", wanted=(1,))
     hub.wait_for("systemctl is-active vitalpost-again.timer", ENOUGH_S)
+    ended = hub.run("systemctl show -p ExecMainStatus,NRestarts vitalpost").split()
+    expect(set(ended) == {f"ExecMainStatus={SETUP_WRONG}", "NRestarts=0"}, ended)
     hub.run(f"mv /root/whole {SETTINGS} && systemctl start vitalpost")
 
 
+def a_hub_that_keeps_failing_is_started_for_ever(_office, hub):
+    # The timer waits since the trial before: it elapses where systemd refuses the hub.
+    starts = "/var/lib/vitalpost/starts"
+    minutes_as_seconds = "[Unit]\nStartLimitIntervalSec=10s\n[Service]\nRestartSec=100ms\n"
+    failing = f"ExecStart=\nExecStart=/bin/sh -c 'echo once >> {starts}; exit 1'\n"
+    again = "[Timer]\nOnActiveSec=\nOnActiveSec=11s\nAccuracySec=1s\n"
+    with (
+        drop_in(hub, "vitalpost-again.timer", again),
+        drop_in(hub, "vitalpost.service", minutes_as_seconds + failing),
+    ):
+        hub.run("systemctl restart vitalpost", wanted=(1,))
+        hub.wait_for(f"test $(wc -l < {starts}) -gt {2 * STARTS}", ENOUGH_S)
+        hub.run(f"systemctl stop vitalpost vitalpost-again.timer; rm {starts}")
+    hub.run("systemctl reset-failed vitalpost && systemctl start vitalpost")
+
+
 def a_hub_that_stands_still_is_started_anew(_office, hub):
-    drop_in = "/run/systemd/system/vitalpost.service.d/quick.conf"
     lines = f"[Service]\nWatchdogSec={WATCHDOG_S}\nTimeoutAbortSec=2\n"
-    hub.run(f"mkdir -p $(dirname {drop_in}) && cat > {drop_in} <<'END'\n{lines}END")
-    hub.run("systemctl daemon-reload && systemctl restart vitalpost")
-    before = hub.run("systemctl show -P MainPID vitalpost").strip()
-    hub.run(f"kill -STOP {before}")
-    hub.wait_for(
-        "systemctl is-active --quiet vitalpost"
-        f' && test "$(systemctl show -P MainPID vitalpost)" != {before}',
-        ENOUGH_S,
-    )
+    with drop_in(hub, "vitalpost.service", lines):
+        hub.run("systemctl restart vitalpost")
+        before = hub.run("systemctl show -P MainPID vitalpost").strip()
+        hub.run(f"kill -STOP {before}")
+        hub.wait_for(
+            "systemctl is-active --quiet vitalpost"
+            f' && test "$(systemctl show -P MainPID vitalpost)" != {before}',
+            ENOUGH_S,
+        )
     expect("watchdog" in hub.run("journalctl -u vitalpost --no-pager"), "no word of the watchdog")
-    hub.run(f"rm {drop_in} && systemctl daemon-reload")
+
+
+def a_newer_version_is_installed_in_place(_office, hub):
+    hub.run(f"sed -i '/^format = /d' {SETTINGS}")  # as the first version wrote them
+    hub.run(f"sed -i 's/^version = .*/version = \"{NEWER}\"/' vitalpost/pyproject.toml")
+    for _, lines in find_blocks("docs/operations.md"):
+        follow(hub, lines)
+    wait_until(hub, f'now["software"] == "vitalpost {NEWER}" and now["uplink"]["connected"]')
+    said = hub.run(f"grep '^format = ' {SETTINGS} && stat -c '%U %G %a' {SETTINGS}*")
+    expect(said.split("\n")[1:3] == ["root vitalpost 640"] * 2, said)
 
 
 def keys_are_sealed_on_the_card(_office, hub):
@@ -107,9 +137,13 @@ TRIALS = (
     the_units_hold_as_installed,
     the_hub_is_shut_in,
     the_hub_comes_to_the_broker,
+    the_hub_tells_how_it_stands,
+    the_doctor_tells_it_as_it_is,
     what_it_records_is_receipted,
     a_spoilt_settings_file_stops_no_hub,
     a_hub_without_settings_is_tried_again,
+    a_hub_that_keeps_failing_is_started_for_ever,
     a_hub_that_stands_still_is_started_anew,
+    a_newer_version_is_installed_in_place,
     keys_are_sealed_on_the_card,
 )

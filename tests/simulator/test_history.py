@@ -213,3 +213,14 @@ def test_readings_without_a_name_are_counted():
     assert "1 of the readings without a name" in judged(lost).violation
     wrong = [*UNNAMED[:-1], office("counted", "u1", day=DAY)]
     assert "readings count on" in judged(wrong).violation
+
+
+@pytest.mark.parametrize(("dropped", "is_sound"), [(0, False), (1, True)])
+def test_what_a_device_without_names_dropped_need_not_count(dropped, is_sound):
+    steps = [
+        *2 * [Step("scale", "measured", day=DAY)],
+        *dropped * [Step("scale", "dropped", day=DAY)],
+        office("stored", "r9"),
+        office("counted", "r9", day=DAY),
+    ]
+    assert (judge(steps, {"hub-1"}).violation is None) == is_sound

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from backend import ledger
+from backend import tables
 from drivers.dispenser_serial import DispenserSerial
 from drivers.taidoc_serial import TaiDocSerial
 from gateway.clock import site_time
@@ -136,7 +136,7 @@ async def test_records_of_a_meter_are_readings_of_the_day_once_each(office, outb
     found = office.verify()
     assert found.problems == []
     assert found.readings == 4
-    assert office.count(ledger.sighting) == 7
+    assert office.count(tables.sighting) == 7
     assert office.calendar().qualifying_days == 1
 
 

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
-from backend import ledger
+from backend import tables
 from backend.days import load_calendar
 from backend.enroll import Monitoring, answer, enter_hub, enter_monitoring, read
 from backend.intake import Intake
@@ -151,7 +151,7 @@ class Home:
 
     def count_readings(self):
         with self.ledger.reading() as connection:
-            return len(connection.execute(ledger.reading.select()).all())
+            return len(connection.execute(tables.reading.select()).all())
 
     def judge(self):
         """The days that count, with what is held; everything that came is verified first."""

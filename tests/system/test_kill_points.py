@@ -39,6 +39,7 @@ async def stage(tmp_path):
         yield stage
 
 
+@pytest.mark.long
 async def test_a_hub_killed_between_any_two_steps_loses_nothing_and_doubles_nothing(stage):
     living = stage.hub.command
     settings = str(stage.folder / "gateway.toml")

@@ -16,6 +16,7 @@ def play(name):
     return json.loads(done.stdout)
 
 
+@pytest.mark.long
 def test_a_month_with_faults_loses_nothing_and_counts_just_the_days_of_the_cuffs_log():
     outcome = play("cuff.toml")
     assert outcome["measured"] == outcome["stored"] == 53
@@ -27,6 +28,7 @@ def test_a_month_with_faults_loses_nothing_and_counts_just_the_days_of_the_cuffs
     assert outcome["repeats"] >= 12
 
 
+@pytest.mark.long
 def test_identical_frames_of_a_clockless_cuff_on_17_mornings_are_17_days():
     outcome = play("clockless.toml")
     assert outcome["measured"] == outcome["stored"] == 17

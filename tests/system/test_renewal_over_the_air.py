@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from sqlalchemy import update
 
-from backend import ledger
+from backend import tables
 from backend.certificates import is_due
 from backend.enroll import answer, enter_hub, read
 from backend.intake import Intake
@@ -63,8 +63,8 @@ class Stand:
         soon = authority.certify_hub("hub-1", request.tls_key, timedelta(hours=1))
         with self.ledger.writing() as connection:
             enter_hub(connection, authority, request, NOW_MS)
-            connection.execute(update(ledger.hub).values(certificate=soon))
-            connection.execute(update(ledger.hub_certificate).values(certificate=soon))
+            connection.execute(update(tables.hub).values(certificate=soon))
+            connection.execute(update(tables.hub_certificate).values(certificate=soon))
         answered = answer(self.keys, request, soon, NOW_MS)
         install_answer(folder, "hub-1", msgspec.json.encode(answered))
         return soon

@@ -8,7 +8,7 @@ from datetime import datetime
 import pytest
 from sqlalchemy import create_engine, func, select
 
-from backend import ledger
+from backend import tables
 from simulator.clock import ScriptClock
 from simulator.nonin import SpotChecker, StreamingOximeter
 from simulator.oximeter import STOP, Oximeter
@@ -93,13 +93,13 @@ class Ward:
         """How many there are, by driver and origin; of failed ones the origin is "failed"."""
         engine = create_engine(f"sqlite:///{self.folder / 'ledger.db'}")
         named = (
-            select(ledger.epoch_device.c.device, ledger.epoch_device.c.driver).distinct().subquery()
+            select(tables.epoch_device.c.device, tables.epoch_device.c.driver).distinct().subquery()
         )
         asked = (
-            select(named.c.driver, ledger.sighting.c.origin, ledger.reading.c.failed, func.count())
-            .join_from(ledger.sighting, ledger.reading)
-            .join(named, named.c.device == ledger.reading.c.device)
-            .group_by(named.c.driver, ledger.sighting.c.origin, ledger.reading.c.failed)
+            select(named.c.driver, tables.sighting.c.origin, tables.reading.c.failed, func.count())
+            .join_from(tables.sighting, tables.reading)
+            .join(named, named.c.device == tables.reading.c.device)
+            .group_by(named.c.driver, tables.sighting.c.origin, tables.reading.c.failed)
         )
         with engine.connect() as connection:
             rows = connection.execute(asked).all()

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from backend import ledger
+from backend import tables
 from drivers.contec_cms50 import ContecCms50
 from gateway.devices import Device, Socket
 from gateway.links.serial import Ports
@@ -85,7 +85,7 @@ async def test_streams_through_noise_and_unplugging_are_readings_of_the_day(
     found = office.verify()
     assert found.problems == []
     assert found.readings >= 3
-    assert office.count(ledger.sighting) == found.readings
+    assert office.count(tables.sighting) == found.readings
     assert office.calendar().qualifying_days == 1
 
 

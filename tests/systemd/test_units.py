@@ -8,10 +8,11 @@ import pytest
 from gateway import credentials
 
 UNITS = Path(__file__).parents[2] / "systemd"
-SERVICES = ("vitalpost", "vitalpost-backend", "vitalpost-at-risk")
-DROP_INS = ("serial", "sealed")
+SERVICES = ("vitalpost", "vitalpost-again", "vitalpost-backend", "vitalpost-at-risk")
+DROP_INS = ("light", "serial", "sealed")
 LIMIT = 1.5
-LIMIT_WITH_SERIAL = 1.7  # the hub sees serial ports then, and is in the group that owns them
+# The hub sees serial ports or GPIO chips then, and is in the group that owns them.
+LIMIT_WITH_DEVICES = 1.7
 
 
 def analyze(*words):
@@ -30,12 +31,38 @@ def test_a_service_is_shut_in(service):
     assert expose(UNITS / f"{service}.service") <= LIMIT
 
 
-def test_a_hub_with_serial_devices_is_shut_in_nearly_as_well(tmp_path):
+@pytest.mark.parametrize(
+    ("drop_ins", "limit"),
+    [
+        (("sealed",), LIMIT),
+        (("serial",), LIMIT_WITH_DEVICES),
+        (("light",), LIMIT_WITH_DEVICES),
+        (DROP_INS, LIMIT_WITH_DEVICES),
+    ],
+)
+def test_a_hub_with_drop_ins_is_shut_in_nearly_as_well(tmp_path, drop_ins, limit):
     folder = tmp_path / "etc/systemd/system"
     shutil.copytree(UNITS, folder)
     (folder / "vitalpost.service.d").mkdir()
-    shutil.copy(UNITS / "vitalpost-serial.conf", folder / "vitalpost.service.d")
-    assert expose("vitalpost.service", "--root", str(tmp_path)) <= LIMIT_WITH_SERIAL
+    for name in drop_ins:
+        shutil.copy(UNITS / f"vitalpost-{name}.conf", folder / "vitalpost.service.d")
+    assert expose("vitalpost.service", "--root", str(tmp_path)) <= limit
+
+
+def test_every_group_that_a_unit_names_is_debians_or_made():
+    made = {
+        words[1]
+        for path in UNITS.glob("*.sysusers")
+        for line in path.read_text().splitlines()
+        if (words := line.split()) and words[0] in {"g", "u"}
+    }
+    wanted = {
+        group
+        for path in [*UNITS.glob("*.service"), *UNITS.glob("*.conf")]
+        for name in ("Group", "SupplementaryGroups")
+        for group in settings_in(path.name, name)
+    }
+    assert wanted - made == {"dialout"}  # base-passwd has it
 
 
 @pytest.mark.parametrize("drop_ins", [(), DROP_INS])
@@ -51,7 +78,7 @@ def test_systemd_finds_nothing_amiss_in_any_unit(tmp_path, drop_ins):
     (tmp_path / "vitalpost.service.d").mkdir()
     for name in drop_ins:
         shutil.copy(UNITS / f"vitalpost-{name}.conf", tmp_path / "vitalpost.service.d")
-    assert len(found) >= 5
+    assert len(found) >= 6
     assert analyze("verify", *(str(tmp_path / path.name) for path in found)) == (0, "")
 
 
@@ -78,3 +105,11 @@ def test_a_hub_that_failed_is_tried_again_when_it_may_be_started():
     [refused] = settings_in("vitalpost.service", "StartLimitIntervalSec")
     [again] = settings_in("vitalpost-again.timer", "OnActiveSec")
     assert int(again.removesuffix("min")) > int(refused.removesuffix("min"))
+
+
+def test_the_hub_is_started_once_more_after_the_timer_has_ended():
+    [after] = settings_in("vitalpost.service", "After")
+    assert "vitalpost-again.service" in after.split()
+    first, second = settings_in("vitalpost-again.service", "ExecStart")
+    assert first.endswith(" reset-failed vitalpost.service")
+    assert second.endswith(" start --no-block vitalpost.service")

@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 
-from backend import ledger
+from backend import tables
 from tests.backend.office import RECEIPT_KEY, Office
 from tests.backend.office import START as BEGAN_MS
 from uplink.outbox import Outbox
@@ -93,7 +93,7 @@ async def test_a_card_of_last_week_beside_the_hub_that_runs_on_loses_and_doubles
     await original.record(3)
     assert await original.send() == 3
 
-    assert office.count(ledger.record) == 200 + 5 + 7 + 3
+    assert office.count(tables.record) == 200 + 5 + 7 + 3
     assert "record-conflict" not in office.incidents()
     assert len({original.kid, restored.kid}) == 2
     for machine in (original, restored):

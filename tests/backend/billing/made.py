@@ -6,6 +6,7 @@ from backend.billing.policy import parse_policy
 FIRST = date(2026, 4, 6)
 DEVICES = {
     "cuff": {"kind": "blood_pressure", "fda_defined": True},
+    "scale": {"kind": "weight", "fda_defined": True},
     "band": {"kind": "motion_sensor", "fda_defined": True},
     "puff": {"kind": "inhaler_sensor", "fda_defined": True},
     "box": {"kind": "pill_dispenser", "fda_defined": True},

@@ -7,7 +7,7 @@ from backend.billing.assess import assess
 from backend.billing.reasons import WORDS
 from backend.cli import main
 from backend.errors import CaseFault
-from tests.backend.billing.made import case, days
+from tests.backend.billing.made import case, days, event, judged
 
 CASES = Path(__file__).parent / "cases.json"
 
@@ -79,7 +79,7 @@ def test_a_faulty_case_is_named_and_the_others_are_judged(assess_file):
     code, out, err = assess_file({"cases": [faulty, case(days(2)) | {"id": "sound"}]})
     assert (code, [one["id"] for one in json.loads(out)["cases"]]) == (1, ["sound"])
     wanted = "a date and time such as 2026-03-01T08:00:00-05:00"
-    fault = f"cases[0].events[1].received_at: found 'yesterday', wanted {wanted}"
+    fault = f"cases[0] made.events[1].received_at: found 'yesterday', wanted {wanted}"
     assert err.splitlines() == [fault, CaseFault.hint]
 
 
@@ -115,7 +115,7 @@ def test_a_usage_that_cannot_be_is_exit_2_with_the_next_step(words, capsys):
 
 
 FAULTS = [
-    ("id", 7, "made.id: found 7, wanted a string"),
+    ("id", 7, "cases[0].id: found 7, wanted a string"),
     ("timezone", "Mars/Olympus", "an IANA zone"),
     ("program", "CCM", "made.program: found 'CCM', wanted one of RPM, RTM"),
     ("as_of", "2026-05-10T12:00:00", "with its offset"),
@@ -137,7 +137,85 @@ FAULTS = [
 def test_each_fault_says_where_what_and_what_was_wanted(key, value, told):
     found = assess({"cases": [case([]) | {key: value}]})
     assert found.answers == []
-    assert told in str(found.faults[0]).replace("cases[0]", "made")
+    assert told in str(found.faults[0]).replace("cases[0] ", "")
+
+
+@pytest.mark.parametrize(
+    "key", ["id", "timezone", "program", "devices", "facts", "evaluate", "as_of"]
+)
+def test_a_key_that_is_needed_and_missing_is_one_fault_that_names_the_case(assess_file, key):
+    faulty = case(days(2)) | {"id": "DAY-99"}
+    del faulty[key]
+    code, out, err = assess_file({"cases": [faulty, case(days(2))]})
+    assert (code, [one["id"] for one in json.loads(out)["cases"]]) == (1, ["made"])
+    of = "cases[0]" if key == "id" else "cases[0] DAY-99"
+    assert err.splitlines() == [f"{of}.{key}: found nothing, wanted a value", CaseFault.hint]
+
+
+@pytest.mark.parametrize("key", ["events", "management"])
+def test_a_key_that_may_be_missing_is_as_if_it_were_empty(assess_file, key):
+    made = case([])
+    del made[key]
+    assert assess_file({"cases": [made]}, "--json") == assess_file({"cases": [case([])]}, "--json")
+
+
+def test_a_therapy_that_names_no_category_is_a_fault_that_lists_them():
+    fault = assess({"cases": [case([], program="RTM")]}).faults[0]
+    assert str(fault) == "cases[0] made.rtm_category: found nothing, wanted a value"
+    fault = assess({"cases": [case([], program="RTM", rtm_category="heart")]}).faults[0]
+    assert str(fault).endswith("found 'heart', wanted one of resp, msk, cbt, other")
+
+
+def test_a_case_that_is_no_object_or_has_a_name_too_long_goes_by_its_place():
+    long = case([]) | {"id": "x" * 61, "as_of": None}
+    paths = [fault.path for fault in assess({"cases": [7, None, long]}).faults]
+    assert paths == ["cases[0]", "cases[1]", "cases[2].as_of"]
+
+
+def test_a_key_that_no_rule_asks_for_is_named_once_however_many_events_bear_it(assess_file):
+    made = case([one | {"battery": 70} for one in days(5)])
+    code, _, err = assess_file({"cases": [made]})
+    told = "events.battery: not looked at in 5 places, no rule asks for it\n"
+    assert (code, err) == (0, told)
+
+
+# Each pair says the same; ours stands first.
+SPELLINGS = [
+    (
+        {"facts": {"order_date": "2026-04-08"}},
+        {"facts": {"order_date": None, "ordered": "2026-04-08"}},
+    ),
+    (
+        {"facts": {"consent": {"date": "2026-04-06", "revoked": "2026-04-10"}}},
+        {"facts": {"consent": {"given": "2026-04-06"}, "consent_revoked": "2026-04-10"}},
+    ),
+    (
+        {"facts": {"stays": [{"from": "2026-04-08", "to": "2026-04-12"}]}},
+        {"facts": {"inpatient": {"admitted": "2026-04-08", "discharged": "2026-04-12"}}},
+    ),
+    ({"facts": {"setup_billed": True}}, {"facts": {"own_claims": ["99453"]}}),
+    (
+        {"facts": {"glucose_claims": [{"from": "2026-04-08", "to": "2026-04-09"}]}},
+        {"facts": {"cgm_95250": {"start": "2026-04-08", "end": "2026-04-09"}}},
+    ),
+    (
+        {"facts": {"claim_locked_at": "2026-04-10T00:00:00-04:00"}},
+        {"claim_lock": {"locked_at": "2026-04-10", "period": 1}},
+    ),
+    (
+        {"timezone_history": [{"from": "2026-04-06", "timezone": "Pacific/Kiritimati"}]},
+        {"zone_history": {"since": "2026-04-06", "zone": "Pacific/Kiritimati"}},
+    ),
+    ({"facts": {"payer_profile": "refused"}}, {"facts": {"payer_policy": False}}),
+]
+
+
+@pytest.mark.parametrize(("ours", "theirs"), SPELLINGS)
+def test_what_a_file_names_in_another_way_is_judged_alike(ours, theirs):
+    plain, *found = (
+        judged(case([*days(16), event("2026-04-09", 20)], **said)) for said in ({}, ours, theirs)
+    )
+    assert found[0] == found[1] != plain
 
 
 def test_an_end_before_its_start_is_a_fault():

@@ -2,7 +2,10 @@ from datetime import date
 
 import pytest
 
+from backend.billing.case import parse_case
+from backend.billing.node import Node
 from backend.billing.reasons import Block
+from backend.billing.verdict import judge
 from tests.backend.billing.made import case, codes, days, entry, event, judged
 
 APRIL = {"evaluate": {"period": 1, "month": "2026-04"}}
@@ -41,6 +44,20 @@ def test_of_all_blocks_from_one_on_the_first_is_told(number):
         facts |= BLOCKS[name]
     assert set(codes(case(days(16), facts=facts)).values()) == {names[0]}
     assert [reason for reason in Block if reason in BLOCKS] == list(BLOCKS)
+
+
+@pytest.mark.parametrize(
+    ("facts", "reason"),
+    [
+        ({"biller": None}, "BILLER_NOT_ELIGIBLE"),
+        ({"biller": {"npi": "1000000001"}}, "BILLER_NOT_ELIGIBLE"),
+        ({"payer": None}, "PAYER_POLICY_HOLD"),
+        ({"payer": "medicare_part_b_supplement"}, "PAYER_POLICY_HOLD"),
+        ({"payer": "medicare_part_b", "payer_profile": "refused"}, "PAYER_POLICY_HOLD"),
+    ],
+)
+def test_a_biller_or_payer_that_nobody_stated_or_knows_blocks_every_code(facts, reason):
+    assert set(codes(case(days(16), facts=facts)).values()) == {reason}
 
 
 def test_rtm_needs_a_treatment_plan_and_no_established_patient():
@@ -211,6 +228,15 @@ def test_minutes_earn_a_base_and_full_further_twenties(program, minutes, expecte
     assert tuple(found[name] for name in names) == expected
 
 
+@pytest.mark.parametrize(("minutes", "units", "is_warned"), [(79, 2, False), (80, 3, True)])
+def test_more_than_two_further_units_carry_a_warning(minutes, units, is_warned):
+    parsed = parse_case(Node(managed(entry(minutes)), "made"))
+    codes = {one.code: one for one in judge(parsed.facts, parsed.question).codes}
+    assert (codes["99458"].units, codes["99458"].warning is not None) == (units, is_warned)
+    assert (codes["99457"].units, codes["99457"].warning) == (1, None)
+    assert (codes["99470"].units, codes["99470"].warning) == (0, None)
+
+
 def minutes_of(*entries, **rest):
     return judged(managed(*entries, **rest))["management_minutes"]
 
@@ -271,6 +297,12 @@ def test_a_live_talk_that_went_to_another_service_is_none():
     found = codes(
         managed(entry(25, "2026-04-16T10:00:00-04:00", interactive=False), entry(5, service="CCM"))
     )
+    assert found["99457"] == "NO_INTERACTIVE_COMMUNICATION"
+
+
+def test_a_live_talk_whose_every_minute_the_same_person_logged_elsewhere_is_none():
+    silent = entry(25, "2026-04-16T10:00:00-04:00", interactive=False)
+    found = codes(managed(silent, entry(5), entry(5, service="CCM")))
     assert found["99457"] == "NO_INTERACTIVE_COMMUNICATION"
 
 

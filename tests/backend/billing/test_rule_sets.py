@@ -23,6 +23,23 @@ def test_the_date_of_service_chooses_the_rules(day, name):
     assert (found and found.id) == name
 
 
+@pytest.mark.parametrize("day", ["2024-02-29", "2025-12-31", "2026-01-01", "2026-12-31"])
+def test_one_published_set_and_no_other_covers_a_date_of_service(day):
+    assert sum(known.covers(date.fromisoformat(day)) for known in PUBLISHED.sets) == 1
+
+
+def test_a_set_without_a_last_date_is_open():
+    last = msgspec.structs.replace(PUBLISHED.sets[-1], last=None)
+    assert last.covers(date(2031, 5, 1))
+    assert not last.covers(date(2025, 12, 31))
+
+
+def test_the_published_sets_are_first_versions_and_name_the_readings_that_are_unsettled():
+    assert {known.version for known in PUBLISHED.sets} == {1}
+    of_2026 = PUBLISHED.on(date(2026, 7, 1)).programs
+    assert (of_2026["RPM"].setup.unsettled, of_2026["RTM"].setup.unsettled) == ((2,), (16,))
+
+
 def test_a_rule_set_travels_as_json_and_keeps_its_hash():
     for known in PUBLISHED.sets:
         again = msgspec.json.decode(msgspec.json.encode(known), type=RuleSet)

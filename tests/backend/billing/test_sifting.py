@@ -152,6 +152,44 @@ def test_a_lock_of_the_second_period_leaves_the_first_one_open():
     assert judged(case([*days(3), late], facts=facts))["excluded_events"] == {}
 
 
+def test_with_nothing_here_when_the_claim_was_locked_what_is_dated_that_same_day_is_late():
+    late = event("2026-05-07", delivery="stored") | {"received_at": "2026-05-09T12:00:00-04:00"}
+    assert judged(case([late], facts=LOCK))["excluded_events"] == {"LATE_AFTER_LOCK": 1}
+
+
+def test_by_the_device_s_own_dates_a_lock_shuts_the_period_of_that_date():
+    # 23:00 of the period's last date at home is the next date where the patient travels.
+    late = event("2026-05-06", delivery="stored") | {
+        "timestamp": "2026-05-06T12:00:00+09:00",
+        "received_at": "2026-05-09T12:00:00-04:00",
+    }
+    made = case([*days(3), late], facts=LOCK)
+    assert judged(made, "day=event_offset")["excluded_events"] == {}
+    assert judged(made)["excluded_events"] == {"LATE_AFTER_LOCK": 1}
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_by_the_day_of_receipt_the_first_of_two_sightings_says_the_day(order):
+    again = event("2026-04-08") | {"received_at": "2026-04-20T08:00:00-04:00"}
+    found = judged(case([event("2026-04-08"), again][::order]), "count_by=received")
+    assert (found["period_start"], found["excluded_events"]) == ("2026-04-08", {"DUPLICATE": 1})
+
+
+@pytest.mark.parametrize(
+    ("facts", "start"),
+    [
+        ({"setup": None}, "2026-04-06"),
+        ({"setup": None, "order_date": None, "consent": {"date": "2026-04-07"}}, "2026-04-07"),
+        ({"setup": None, "order_date": None, "consent": None}, "2026-04-10"),
+    ],
+)
+def test_without_a_set_up_that_would_be_day_1_the_latest_paper_is_or_the_first_reading(
+    facts, start
+):
+    made = case(days(3, since=date(2026, 4, 10)), facts=facts)
+    assert judged(made, "anchor=setup")["period_start"] == start
+
+
 def test_what_a_patient_enters_into_a_medical_app_counts_for_rtm_alone():
     typed = days(3, device="band", mode="manual")
     assert judged(case(typed, program="RTM", rtm_category="msk"))["qualifying_days"] == 3

@@ -33,6 +33,12 @@ def test_a_live_reading_without_a_time_is_late_by_its_receipt():
     }
 
 
+def test_a_live_reading_without_a_time_that_came_after_the_lock_of_its_period_is_late():
+    lock = {"claim_locked_at": "2026-05-01T12:00:00-04:00"}
+    made = case([event("2026-05-04"), *days(3)], facts=lock)
+    assert excluded_of(made, measured=None) == {"LATE_AFTER_LOCK": 1}
+
+
 def test_what_nobody_has_received_is_not_here_yet():
     made = case([*days(2), event("2026-04-20", received_at=None)])
     assert judged(made)["excluded_events"] == {"NOT_RECEIVED_YET": 1}

@@ -8,6 +8,7 @@ from backend.billing.policy import AMBIGUITIES, CHOICES, SETTABLE, alternatives,
 from backend.billing.verdict import judge, judge_every_way
 from backend.errors import PolicyRefused
 from tests.backend.billing.made import DEVICES, case, days, entry, event
+from tests.backend.billing.naive.compare import by_rules
 
 APRIL = {"evaluate": {"period": 1, "month": "2026-04"}}
 OWN = {"purpose": "99091", "performer": "QHP", "staff": "md-1"}
@@ -91,6 +92,33 @@ def test_a_verdict_says_what_mixed_therapies_would_give():
     verdict = judge_every_way(*asked(case(mixed, **RESP)))
     flag = next(flag for flag in verdict.flags if flag.switch == "adherence")
     assert (len(verdict.days), flag.value, flag.qualifying_days) == (8, "resp", 16)
+
+
+def claimed(code):
+    span = {"from": "2026-04-01", "to": "2026-04-30"}
+    facts = {"other_practitioner_claims": [{"npi": "1", "code": code} | span]}
+    return case(days(16), management=[entry()], facts=facts, **APRIL)
+
+
+@pytest.mark.parametrize(("code", "is_device_blocked"), [("99454", True), ("99457", False)])
+def test_where_several_may_manage_a_claim_for_devices_blocks_devices_alone(code, is_device_blocked):
+    found = by_rules(claimed(code), {"management_by": "several"})
+    billable = {one["code"] for one in found["billable_codes"]}
+    assert billable == {"99457"} | (set() if is_device_blocked else {"99453", "99454"})
+
+
+def test_what_a_model_pays_is_told_to_be_billable_if_the_hold_is_appealed():
+    made = case(days(16), facts={"access_model": {"from": "2026-05-01"}})
+    assert by_rules(made)["billable_codes"] == []
+    billed = by_rules(made, {"payer": "bill"})["billable_codes"]
+    assert [one["code"] for one in billed] == ["99453", "99454"]
+
+
+def test_two_readings_of_a_rule_that_give_the_same_are_told_once():
+    late = [event("2026-04-06", 8), event("2026-04-06", 21) | {"timestamp": "2026-04-07T01:00Z"}]
+    verdict = judge_every_way(*asked(case(late)))
+    told = [(flag.value, flag.qualifying_days) for flag in verdict.flags if flag.switch == "day"]
+    assert told == [("utc", 2)]
 
 
 def test_a_verdict_that_nothing_unsettled_changes_has_no_flag():

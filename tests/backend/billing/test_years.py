@@ -59,6 +59,25 @@ def test_a_code_that_comes_next_year_is_held_in_the_period_that_crosses_into_it(
     assert (found["99454"], found["99999"]) == (None, "SPANS_RULE_CHANGE")
 
 
+def test_where_no_set_is_signed_the_codes_are_those_of_the_last_one_known():
+    _, long = short_and_long()
+    added = msgspec.structs.replace(long, code="99999")
+    made = case(days(0), as_of="2028-02-10T12:00:00-05:00")
+    made["evaluate"]["month"] = "2028-01"
+    parsed = parse_case(Node(made, "case"))
+    found = judge(parsed.facts, parsed.question, DEFAULT, with_management(added))
+    told = {c.code: c.reason for c in found.codes}
+    assert told == dict.fromkeys(("99453", "99999", "99888"), "RULESET_UNVERIFIED")
+
+
+def with_management(*supply):
+    *sets, last = next_year(*supply).sets
+    rpm = last.programs["RPM"]
+    base = msgspec.structs.replace(rpm.management[1], code="99888")
+    programs = last.programs | {"RPM": msgspec.structs.replace(rpm, management=(base,))}
+    return RuleSets((*sets, msgspec.structs.replace(last, programs=programs)))
+
+
 def test_a_period_that_begins_in_a_year_nobody_has_signed_rules_for_is_held():
     short, long = short_and_long()
     [_, _, made] = next_year(short, long).sets

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from backend import ledger
+from backend import tables
 from backend.cli import main
 from backend.facts_log import FactsLog, Noted
 from tests.backend.evidence_package import made
@@ -41,7 +41,7 @@ host = "broker.example"
 def shell(office, tmp_path, capsys):
     made.fill(office, days=3)
     with office.ledger.reading() as connection:
-        rows = connection.execute(ledger.fact.select()).all()
+        rows = connection.execute(tables.fact.select()).all()
     noted = [Noted(row.patient, row.kind, row.digest, row.actor, row.at_ms) for row in rows]
     FactsLog(tmp_path / "facts.log").note(noted)
     return Shell(tmp_path, capsys)
@@ -85,7 +85,7 @@ def test_json_says_what_was_made_and_what_was_found(shell):
 def test_every_making_is_in_the_access_log(shell, office):
     pack(shell)
     with office.ledger.reading() as connection:
-        rows = connection.execute(ledger.access.select()).all()
+        rows = connection.execute(tables.access.select()).all()
     told = [(row.by, row.command, row.patient, row.what) for row in rows]
     assert told == [("counter-1", "evidence", PATIENT, "evidence package, period 1")]
 

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime
 import pytest
 from sqlalchemy import event, update
 
-from backend import ledger
+from backend import tables
 from backend.errors import EvidenceRefused, PatientUnknown
 from backend.evidence_package.archive import unpack
 from backend.patient_facts import judge_patient
@@ -255,7 +255,7 @@ def test_a_ledger_that_was_altered_gives_no_package(office):
     fill(office, days=3)
     with office.ledger.writing() as connection:
         connection.execute(
-            update(ledger.record).where(ledger.record.c.sequence == 3).values(sealed=bytes(60))
+            update(tables.record).where(tables.record.c.sequence == 3).values(sealed=bytes(60))
         )
     with pytest.raises(EvidenceRefused, match="record 3 does not open"):
         make(office)
@@ -266,7 +266,7 @@ def test_a_judgement_that_was_altered_gives_no_package(office):
     moved = [[MORNING + 9 * DAY, MORNING + 9 * DAY]]
     with office.ledger.writing() as connection:
         connection.execute(
-            update(ledger.judgement).where(ledger.judgement.c.reading == 2).values(candidates=moved)
+            update(tables.judgement).where(tables.judgement.c.reading == 2).values(candidates=moved)
         )
     with pytest.raises(EvidenceRefused, match="does not give itself again"):
         make(office)

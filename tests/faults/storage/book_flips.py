@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, select, text
 
-from backend import ledger
+from backend import tables
 from backend.errors import BackendError, LedgerUnusable
 from backend.ledger import Ledger
 from backend.verify import Verifier
@@ -93,16 +93,15 @@ def _look(path: Path) -> tuple[list[str], State]:
 
 
 def _read(connection: Connection) -> State:
-    sealed = select(ledger.epoch.c.kid, ledger.record.c.sequence, ledger.record.c.sealed).join(
-        ledger.epoch, ledger.epoch.c.id == ledger.record.c.epoch
+    sealed = select(tables.epoch.c.kid, tables.record.c.sequence, tables.record.c.sealed).join(
+        tables.epoch, tables.epoch.c.id == tables.record.c.epoch
     )
-    tables = [name for name in ledger.metadata.tables if not re.fullmatch(NOT_FACTS, name)]
+    names = [name for name in tables.metadata.tables if not re.fullmatch(NOT_FACTS, name)]
     facts = {
-        name: sorted(map(repr, connection.execute(text(f"SELECT * FROM {name}"))))
-        for name in tables
+        name: sorted(map(repr, connection.execute(text(f"SELECT * FROM {name}")))) for name in names
     }
     return State(
         sorted(map(repr, connection.execute(sealed))),
-        sorted(map(repr, connection.execute(select(ledger.reading.c.reading_id)))),
+        sorted(map(repr, connection.execute(select(tables.reading.c.reading_id)))),
         facts,
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from backend import ledger
+from backend import tables
 from backend.errors import LedgerUnusable
 from backend.ledger import Ledger
 from tests.backend.office import (
@@ -116,8 +116,8 @@ def _read(path: Path) -> Sealed:
     books = Ledger(path)
     with books.reading() as connection:
         rows = connection.execute(
-            select(ledger.epoch.c.kid, ledger.record.c.sequence, ledger.record.c.sealed).join(
-                ledger.epoch, ledger.epoch.c.id == ledger.record.c.epoch
+            select(tables.epoch.c.kid, tables.record.c.sequence, tables.record.c.sealed).join(
+                tables.epoch, tables.epoch.c.id == tables.record.c.epoch
             )
         ).all()
     books.close()

@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from gateway.config import load_settings
@@ -116,6 +117,18 @@ def test_an_adapter_is_missing_there_or_switched_off(machine):
     assert found(look_at_adapter, machine) == ("fail", "Bluetooth is switched off by rfkill")
 
 
+@pytest.mark.parametrize(
+    ("adapter", "mark"),
+    [("any", "ok"), ("hci0", "ok"), ("hci1", "fail"), ("00:1A:7D:00:00:01", "ok")],
+)
+def test_the_adapter_of_the_settings_is_looked_for(tmp_path, machine, adapter, mark):
+    (machine / "sys/class/bluetooth/hci0").mkdir(parents=True)
+    settings = settings_of(tmp_path)
+    radio = msgspec.structs.replace(settings.radio, backend="bluez", adapter=adapter)
+    wanted = msgspec.structs.replace(settings, radio=radio)
+    assert found(look_at_adapter, machine, wanted)[0] == mark
+
+
 def test_bluetoothd_is_known_by_its_process(machine):
     told(machine, "proc/1/comm", "systemd")
     assert found(look_at_bluetoothd, machine)[0] == "fail"
@@ -166,6 +179,12 @@ def test_a_card_that_takes_nothing_is_a_failure(tmp_path, machine):
 )
 def test_whether_the_unit_is_watched(machine, shown, mark):
     assert found(look_at_watchdog, machine, show_unit=lambda _: shown)[0] == mark
+
+
+def test_of_a_hub_that_systemd_does_not_run_the_watchdog_is_not_judged(machine):
+    shown = {"LoadState": "loaded", "ActiveState": "inactive", "WatchdogUSec": "infinity"}
+    with pytest.raises(NotSeen):
+        found(look_at_watchdog, machine, show_unit=lambda _: shown)
 
 
 def test_the_clock_is_the_running_hubs_where_one_runs(machine):

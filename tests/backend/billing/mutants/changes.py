@@ -57,6 +57,8 @@ def _walk(node, path):
     for field, value in ast.iter_fields(node):
         if field in UNMUTATED or isinstance(node, ast.Assert):
             continue
+        if isinstance(node, ast.ClassDef) and field == "keywords":
+            continue  # frozen or not: how a value is kept is no rule
         for at, child in enumerate(value) if isinstance(value, list) else ((None, value),):
             if isinstance(child, ast.AST):
                 here = (*path, (field, at))

@@ -17,6 +17,7 @@ UNIT_TESTS = (
     "found",
     "intervals",
     "periods",
+    "rows",
     "rule_sets",
     "sifting",
     "told",
