@@ -69,7 +69,7 @@ def test_descriptors_and_objects_are_flat_over_days_with_a_fault_each(play):
         assert count()[0] == descriptors
         assert count()[1] <= objects + SLACK
         sys.stdout.write(
-            f"{DAYS} days, rungs {home.used}, {len(names)} bus names, {descriptors} descriptors, "
+            f"{DAYS} days, rungs {home.used}, {names} bus names, {descriptors} descriptors, "
             f"{objects} objects before and {count()[1]} after\n"
         )
 
