@@ -1,6 +1,7 @@
 import json
 import os
 import shutil
+import stat
 from contextlib import contextmanager
 
 import pytest
@@ -12,7 +13,7 @@ from gateway.credentials import BROKER_CA, SEALING_KEYS, SIGN_KEY, TLS_CERTIFICA
 from tests.fakes.hub_folder import HubFolder
 
 NOBODY = 65534
-CLOSED = 0
+CLOSED, PRIVATE = 0, 0o700
 
 
 @pytest.fixture
@@ -43,8 +44,9 @@ def somebody_else(doctor, settings):
 
 
 def let_in(tmp_path):
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
+    for folder in (tmp_path, *tmp_path.parents):
+        if stat.S_IMODE(folder.stat().st_mode) == PRIVATE:  # as pytest makes them
+            folder.chmod(0o755)
 
 
 def test_on_a_bare_machine_it_names_what_is_missing_and_ends_with_1(tmp_path, doctor):
