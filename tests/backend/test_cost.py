@@ -46,6 +46,7 @@ def test_one_reading_more_costs_the_same_after_a_week_and_after_a_season(office,
     assert late[1] <= early[1] + 3
 
 
+@pytest.mark.long
 def test_one_reading_more_costs_the_same_beside_thousands_of_holes(office, hub):
     live_on(office, hub, 0, 3)
     hub.begin_next(START + 3 * DAY).anchors(2_001, START + 3 * DAY)

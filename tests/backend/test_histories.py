@@ -1,5 +1,6 @@
 from datetime import datetime, timedelta
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -33,6 +34,7 @@ def shown(at_ms):
     return BEGUN + timedelta(milliseconds=at_ms - BEGUN_MS)
 
 
+@pytest.mark.long
 @settings(max_examples=400, deadline=None)
 @given(data=st.data(), offsets=findings(1, 40))
 def test_searching_shared_stretches_finds_what_cutting_anew_finds(data, offsets):

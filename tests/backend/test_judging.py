@@ -1,3 +1,4 @@
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
@@ -27,6 +28,7 @@ steps = st.lists(
 )
 
 
+@pytest.mark.long
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(hubs=st.lists(steps, min_size=1, max_size=2), seed=st.randoms(use_true_random=False))
 def test_in_whatever_order_facts_come_each_reading_is_judged_by_all_in_its_reach(

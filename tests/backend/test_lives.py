@@ -103,6 +103,7 @@ def check(office, hub, life):
 days = st.lists(st.tuples(st.integers(0, 6), st.sampled_from(ENDS)), min_size=1, max_size=5)
 
 
+@pytest.mark.long
 @settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

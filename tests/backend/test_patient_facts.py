@@ -321,6 +321,7 @@ POLICIES = st.builds(
 )
 
 
+@pytest.mark.long
 @settings(max_examples=25, deadline=None)
 @given(habits=HABITS, extras=EXTRAS, policy=POLICIES, period=st.integers(1, 5))
 def test_the_window_of_a_verdict_leaves_nothing_out(

@@ -197,6 +197,7 @@ async def ask_everything(home):
     await home.command("status", name="status")
 
 
+@pytest.mark.long
 async def test_what_is_planted_in_a_hub_that_runs_and_dies_lies_nowhere(home, tmp_path):
     folder, canaries = home.stage.folder, home.canaries
     plant_keys(home)

@@ -36,6 +36,7 @@ async def ask_doctor(stage):
     return {name for name, each in checks.items() if each["mark"] == "fail"}, checks
 
 
+@pytest.mark.long
 async def test_the_way_to_a_receipt_is_tried_and_where_it_ends_is_named(stage):
     readings = (await stage.ask_office("hubs"))["hubs"][0]["measurements"]
     failed, checks = await ask_doctor(stage)

@@ -192,6 +192,7 @@ async def home(tmp_path):
     await home.close()
 
 
+@pytest.mark.long
 async def test_whatever_the_clock_shows_the_hub_connects_and_no_day_is_wrong(home):
     days = {datetime.now(ZONE).date()}
     async with asyncio.timeout(PATIENCE_S):

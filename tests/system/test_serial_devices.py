@@ -132,6 +132,7 @@ def devices(tmp_path):
         device.unplug()
 
 
+@pytest.mark.long
 async def test_each_serial_device_comes_through_the_hub_with_its_quirk(tmp_path, devices):
     cms50, v7, checker, stream, cuff = devices.values()
     cms50.recording = [(60 + n % 40, 97) for n in range(90)]

@@ -159,6 +159,7 @@ async def test_a_kit_is_delivered_without_a_line_of_configuration_and_survives_k
     assert (code, found["readings"], found["implausible"]) == (0, 2, {})
 
 
+@pytest.mark.long
 def test_a_hub_that_is_killed_at_any_step_of_a_swap_has_the_one_or_the_other(tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "tests.fakes.mortal_desk", tmp_path],

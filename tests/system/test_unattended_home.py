@@ -31,6 +31,7 @@ def process(tmp_path, monkeypatch):
         yield pool
 
 
+@pytest.mark.long
 def test_a_hub_lives_through_days_of_faults_and_needs_no_hand(process):
     with tempfile.TemporaryDirectory() as made:  # the path of a socket is short
         result = process.submit(live_through, SEED, Path(made) / "home", FewDays).result()

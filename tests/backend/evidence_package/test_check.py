@@ -213,6 +213,7 @@ def is_own_word(files, changed, name):
     return without[0] == without[1]
 
 
+@pytest.mark.long
 @settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
