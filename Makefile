@@ -55,7 +55,7 @@ demo: env broker
 	@$(BIN)/vitalpost demo
 
 test: env broker faketime dbusmock
-	@$(BIN)/pytest -q -n 4 --dist worksteal -m 'not long'
+	@$(BIN)/pytest -q -n 3 --dist worksteal -m 'not long'
 
 # What npm installs is locked by hashes beside the consumer.
 test-interop: env broker
@@ -75,7 +75,7 @@ build/%/stamp: requirements/%.txt
 # By strace single system calls are made to fail.
 test-faults: env broker faketime dbusmock
 	$(call debian,command -v strace,strace)
-	@$(if $(QUICK),,RADIO_DAYS=30) $(BIN)/pytest -q -n 4 --dist worksteal -m long -o faulthandler_timeout=900
+	@$(if $(QUICK),,RADIO_DAYS=30) $(BIN)/pytest -q -n 3 --dist worksteal -m long -o faulthandler_timeout=900
 	@$(BIN)/python -m tests.faults $(if $(QUICK),--quick) $(if $(SEED),--seed $(SEED))
 
 # Beside other work: it has all the time in the world.

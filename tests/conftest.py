@@ -7,7 +7,7 @@ from tests.fakes.pki import Authority
 # What `make test` has time for; `pytest --hypothesis-profile=default` looks further, and slower.
 # Counts are asserted and never times: a busy machine is no fault of what is tested.
 settings.register_profile(
-    "short", max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    "short", max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("short")
 
