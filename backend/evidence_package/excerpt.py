@@ -8,6 +8,7 @@ readings and clocks of the same device within their reach (backend.evidence_pack
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -40,11 +41,15 @@ class Told(NamedTuple):
 
 
 class Taken(NamedTuple):
-    """A record of the excerpt, opened; `nth` is its place among the sightings of its reading."""
+    """A record of the excerpt, opened; `nth` is its place among the sightings of its `reading`.
+
+    `reading` is the ledger's number of it; None of what is no reading.
+    """
 
     epoch: Epoch
     sequence: int
     received_ms: int
+    reading: int | None
     nth: int
     sealed: bytes
     record: Record
@@ -104,7 +109,7 @@ class Cutter:
                 self._take(found, row, record, bearing.seen, None)
             elif row.id in numbers:
                 self._take(found, row, record, bearing.seen, bearing.beside)
-        found.records.sort(key=lambda of: (of.received_ms, of.nth, of.epoch.id, of.sequence))
+        found.records = _as_came(found.records)
         return found
 
     def _verify(self, row: Row[Any], sign_keys: Sequence[bytes]) -> KeyRecord:
@@ -143,7 +148,7 @@ class Cutter:
                 )
                 or (isinstance(record, DeviceRecord) and record.device in own)
             ):
-                as_came = (row.sequence, row.received_ms, row.nth or 0, row.sealed)
+                as_came = (row.sequence, row.received_ms, row.reading, row.nth or 0, row.sealed)
                 taken.append(Taken(epoch, *as_came, record))
         if all(isinstance(one.record, DeviceRecord) for one in taken):
             return
@@ -192,7 +197,7 @@ class Cutter:
         rows = self._connection.execute(
             select(
                 *(record.c.sequence, record.c.received_ms, record.c.sealed),
-                *(sighting.c.nth, sighting.c.placed_ms),
+                *(sighting.c.reading, sighting.c.nth, sighting.c.placed_ms),
             )
             .outerjoin(sighting, same)
             .where(record.c.epoch == epoch, record.c.received_ms <= self._until_ms)
@@ -219,6 +224,22 @@ def load_refused(connection: Connection) -> dict[bytes, list[Range]]:
     for kid, first, last in rows:
         found.setdefault(kid, []).append((first, last))
     return {kid: merge(ranges) for kid, ranges in found.items()}
+
+
+def _as_came(records: Iterable[Taken]) -> list[Taken]:
+    """In the order of receipt; of one instant a reading's sightings in theirs.
+
+    They are numbered anew among those that are taken, as they were received: where one is left out,
+    or waited for a device record, the ledger that is made of them has other numbers than this one.
+    """
+    counts: Counter[int] = Counter()
+    placed = []
+    for one in sorted(records, key=lambda of: (of.received_ms, of.nth)):
+        nth = 0
+        if one.reading is not None:
+            nth, counts[one.reading] = counts[one.reading], counts[one.reading] + 1
+        placed.append((one.received_ms, nth, one.epoch.id, one.sequence, one))
+    return [one for *_, one in sorted(placed, key=lambda place: place[:4])]
 
 
 def _begins_within(record: KeyRecord, span_ms: Range | None) -> bool:
