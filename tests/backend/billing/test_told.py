@@ -67,6 +67,9 @@ def test_a_month_in_the_patient_s_zone_ends_at_the_patient_s_midnight():
     made = case(days(3), facts=practice, management=[late], evaluate=asked)
     assert by_rules(made)["management_minutes"] == 20
     assert by_rules(made, {"month_zone": "patient"})["management_minutes"] == 0
+    still = entry(20, start="2026-04-30T23:00:00-04:00")  # 1 May in UTC
+    made = case(days(3), facts=practice, management=[still], evaluate=asked)
+    assert by_rules(made, {"month_zone": "patient"})["management_minutes"] == 20
 
 
 def test_minutes_before_consent_count_only_where_consent_is_read_otherwise():
