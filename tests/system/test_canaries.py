@@ -136,6 +136,7 @@ class Home:
 
 @pytest.fixture
 async def home(tmp_path, monkeypatch):
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)  # a shell's background job has it ignored
     canary_driver.install(tmp_path / "site")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"))
     (tmp_path / "stage").mkdir(0o700)
