@@ -18,32 +18,48 @@ from simulator.processes import Program, run
 from uplink.keys import Signer
 from uplink.wire import Run, decode_message, encode_message
 
-CONSUMERS = Path(__file__).parents[2] / "docs" / "consumers"
+HERE = Path(__file__).parent
+CONSUMERS = HERE.parents[1] / "docs" / "consumers"
 LOOPBACK = "127.0.0.1"
 ARRIVAL_TIMEOUT_S = 60
 
 
 class Consumer(NamedTuple):
-    """How one of them is run."""
+    """How one of them is run; `in_script_time` comes before the program, with its clock's file."""
 
     language: str
-    interpreter: str
+    interpreter: tuple[str, ...]
+    in_script_time: tuple[str, ...]
     suffix: str
 
     def command(self, program, *words):
-        return [
-            self.interpreter,
-            str(CONSUMERS / self.language / f"{program}.{self.suffix}"),
-            *map(str, words),
-        ]
+        return [*self.interpreter, self._file(program), *map(str, words)]
+
+    def receive(self, clock, *words):
+        """The office of a scripted month: what its receipts say of the time must be the month's."""
+        before = [word.format(clock=clock) for word in self.in_script_time]
+        return [*before, self._file("consume"), *map(str, words)]
+
+    def _file(self, program):
+        return str(CONSUMERS / self.language / f"{program}.{self.suffix}")
 
     def kept(self, keys):
         """(key records, {(kid, sequence): sealed}) in the order in which they were kept."""
         return _kept_by_python(keys) if self.language == "python" else _kept_by_node(keys)
 
 
-PYTHON = Consumer("python", sys.executable, "py")
-NODE = Consumer("node", "node", "mjs")
+PYTHON = Consumer(
+    "python",
+    (sys.executable,),
+    (sys.executable, str(HERE / "script_time.py"), "{clock}"),
+    "py",
+)
+NODE = Consumer(
+    "node",
+    ("node",),
+    ("env", "CLOCK={clock}", "node", "--require", str(HERE / "script_time.cjs")),
+    "mjs",
+)
 
 
 class ForeignMonth(Demo):
@@ -54,7 +70,9 @@ class ForeignMonth(Demo):
         self.consumer = consumer
         self.keys = stage.folder / "keys"
         self.request = stage.folder / "request.json"
-        receive = consumer.command("consume", self.keys, LOOPBACK, stage.broker_port, self.request)
+        receive = consumer.receive(
+            stage.folder / "clock", self.keys, LOOPBACK, stage.broker_port, self.request
+        )
         stage.backend = Program("backend", receive, stage.folder)
 
     async def play(self):

@@ -16,7 +16,7 @@ def made(request, tmp_path_factory):
     program = Path(__file__).with_name(f"run_vectors.{consumer.suffix}")
     folder = tmp_path_factory.mktemp(consumer.language)
     words = [program, CONSUMERS / consumer.language, FOLDER, folder]
-    command = [consumer.interpreter, *map(str, words)]
+    command = [*consumer.interpreter, *map(str, words)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
