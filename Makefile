@@ -11,7 +11,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(PATH):/usr/sbin:/sbin
-export PYTHONDONTWRITEBYTECODE = 1
+# Else every process of a test compiles all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: env demo test test-interop test-faults test-install test-mutants bench check format lock broker analyze faketime dbusmock
 
@@ -23,6 +24,7 @@ env: .venv/stamp
 	$(PYTHON) -m venv --clear .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m compileall -q backend drivers gateway simulator uplink
 	@touch $@
 
 # $(call debian,TEST,PACKAGES,AFTER): where TEST fails, have Debian's packages; then AFTER.
