@@ -13,7 +13,7 @@ from benchmarks.claim import Claim
 from benchmarks.json_peer import TOPIC, connect
 from benchmarks.link import Traffic
 from benchmarks.site import HUB, QUOTA_BYTES, START, Site
-from gateway.credentials import load_credentials
+from gateway.identity.credentials import load_credentials
 from uplink.forwarder import Forwarder
 from uplink.mqtt import Broker
 from uplink.outbox import Outbox

@@ -14,7 +14,7 @@ from typing import Self
 
 from benchmarks import readings
 from benchmarks.link import Link, Shape
-from gateway.credentials import load_credentials
+from gateway.identity.credentials import load_credentials
 from simulator.processes import Program, program, run
 from simulator.stage import CONFIG, free_port, mosquitto
 from uplink.outbox import Outbox

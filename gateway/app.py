@@ -13,16 +13,15 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from gateway.answers import Answers
 from gateway.clock import Clock, SystemClock, read_moment
-from gateway.control import Control
-from gateway.control_socket import ControlSocket
-from gateway.credentials import Credentials, load_credentials
-from gateway.desk import Desk
+from gateway.control.answers import Answers
+from gateway.control.server import Control
+from gateway.control.socket_file import ControlSocket
 from gateway.devices import Device, enrol
 from gateway.enrolments import Enrolments
 from gateway.fleet import Fleet
-from gateway.jobs import Premises
+from gateway.identity.credentials import Credentials, load_credentials
+from gateway.identity.renewal import Renewal
 from gateway.links.ble import Central
 from gateway.links.gatt import Station
 from gateway.links.radio import load_radio
@@ -34,7 +33,6 @@ from gateway.network.watch import Network
 from gateway.notify import Notifier
 from gateway.recorder import Recorder
 from gateway.registry import load_drivers
-from gateway.renewal import Renewal
 from gateway.reports import Reporter
 from gateway.room import Storage
 from gateway.round_trip import Prober
@@ -44,8 +42,10 @@ from gateway.setup import SetupWindow
 from gateway.status import Parts
 from gateway.storage import open_outbox
 from gateway.telling import judge_health, watch_health
-from gateway.timekeeper import keep_time
+from gateway.timekeeping.keeper import keep_time
 from gateway.upkeep import keep_up
+from gateway.visit.desk import Desk
+from gateway.visit.jobs import Premises
 from uplink.forwarder import Connect, Forwarder
 from uplink.journal import Journal, keep_no_journal
 from uplink.mqtt import Broker, Connection

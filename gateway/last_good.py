@@ -14,10 +14,10 @@ from typing import Self
 import structlog
 
 from gateway import state_file
-from gateway.certificates import as_der, name_owners
 from gateway.config import parse_settings
-from gateway.credentials import TLS_CERTIFICATE
 from gateway.errors import ConfigErrors, SettingsError
+from gateway.identity.certificates import as_der, name_owners
+from gateway.identity.credentials import TLS_CERTIFICATE
 from gateway.reports import Facts, Problem
 from gateway.settings import Settings
 

@@ -13,15 +13,15 @@ from typing import TypeVar
 from gateway.cli import EXIT_SETTINGS
 from gateway.clock import load_clock
 from gateway.config import DEFAULT_PATH, check_end, make_schema, parse_settings, read_settings
-from gateway.control_socket import find_group
-from gateway.credentials import load_credentials
+from gateway.control.socket_file import find_group
 from gateway.devices import enrol
 from gateway.enrolments import FILE, Enrolments
 from gateway.errors import ConfigError, ConfigErrors
+from gateway.identity.credentials import load_credentials
+from gateway.identity.renewal import check_suite
 from gateway.links.radio import load_radio
 from gateway.matching import refuse_ties
 from gateway.registry import load_drivers
-from gateway.renewal import check_suite
 from gateway.settings_upgrade import upgrade_file
 from gateway.setup import SetupWindow
 

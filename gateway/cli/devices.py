@@ -12,8 +12,8 @@ from typing import Any
 from gateway.cli import EXIT_USAGE
 from gateway.cli.following import follow
 from gateway.cli.words import ago, table, yes_no
-from gateway.client import ask
 from gateway.config import DEFAULT_PATH, load_control
+from gateway.control.client import ask
 from gateway.kinds import KINDS
 from gateway.sentences import CONSENT, OLD_STOPS
 

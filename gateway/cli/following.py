@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from gateway.cli import EXIT_PROBLEM
-from gateway.client import ask
+from gateway.control.client import ask
 from gateway.kinds import KINDS
 from gateway.sentences import (
     DELIVERED,

@@ -18,11 +18,11 @@ import msgspec
 
 from gateway.cli import EXIT_PROBLEM
 from gateway.cli.words import span
-from gateway.client import ask
 from gateway.config import DEFAULT_PATH, load_settings
+from gateway.control.client import ask
+from gateway.control.outbox_answers import Facts, OutboxRequest, answer_for
+from gateway.control.requests import decode_request
 from gateway.errors import HubNotRunning, NotAllowed
-from gateway.outbox_answers import Facts, OutboxRequest, answer_for
-from gateway.requests import decode_request
 from gateway.settings import Settings
 from gateway.storage import find_outbox, open_outbox
 

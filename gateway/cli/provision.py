@@ -10,7 +10,7 @@ import msgspec
 
 from gateway.config import DEFAULT_PATH, load_settings
 from gateway.errors import AnswerRefused
-from gateway.provision import install_answer, make_request
+from gateway.identity.provision import install_answer, make_request
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -9,12 +9,12 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from gateway import log
 from gateway.app import run as run_hub
 from gateway.clock import load_clock
 from gateway.config import DEFAULT_PATH, check_end, parse_settings, read_settings
 from gateway.errors import ConfigError, SettingsError
 from gateway.last_good import LastGood, Standing, belongs_here, tell_refused
+from gateway.logs.output import configure_log
 from gateway.secrecy import keep_memory_private
 from gateway.settings import Settings
 from uplink.journal import Journal, JournalFile, keep_no_journal
@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
     """
     keep_memory_private()
     faulthandler.enable()  # a hub that its watchdog ends says where it hung, without any value
-    log.configure()
+    configure_log()
     last_good = LastGood.find(os.environ)
     is_ready = False
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from gateway.cli import EXIT_PROBLEM
 from gateway.cli.words import ago, strength, table
-from gateway.client import ask
 from gateway.config import DEFAULT_PATH, load_control
+from gateway.control.client import ask
 
 TITLES = ("ADDRESS", "NAME", "DEVICE", "SIGNAL", "HEARD", "HERE")
 NOTHING = "No device is in range. Hold its button until it blinks, next to the gateway."

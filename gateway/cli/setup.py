@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 
 from gateway.cli.words import span
-from gateway.client import ask
 from gateway.config import DEFAULT_PATH, load_control
+from gateway.control.client import ask
 
 COUNT_S = 1.0
 ACTIONS = {

@@ -11,8 +11,8 @@ from pathlib import Path
 from gateway.cli import EXIT_PROBLEM
 from gateway.cli.lines import describe
 from gateway.cli.watching import watch
-from gateway.client import ask
 from gateway.config import DEFAULT_PATH, load_control
+from gateway.control.client import ask
 
 DAY_S = 86_400.0
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from secrets import token_bytes
 
-from gateway.certificates import as_der, ends_at
 from gateway.doctor.finding import Finding, fail, ok, warn
 from gateway.doctor.site import Site
 from gateway.errors import ConfigErrors
+from gateway.identity.certificates import as_der, ends_at
 from uplink.keys import DATA_KEY_BYTES, DataKey
 from uplink.records import EpochStart
 from uplink.seal import open_epoch, verify_key_record

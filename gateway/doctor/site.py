@@ -12,9 +12,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from gateway.client import ask
 from gateway.config import load_control, load_settings
-from gateway.credentials import SIGN_KEY, Credentials, load_credentials
+from gateway.control.client import ask
 from gateway.doctor.finding import NotSeen
 from gateway.errors import (
     AnswerRefused,
@@ -24,7 +23,8 @@ from gateway.errors import (
     HubNotRunning,
     NotAllowed,
 )
-from gateway.renewal import load_kept
+from gateway.identity.credentials import SIGN_KEY, Credentials, load_credentials
+from gateway.identity.renewal import load_kept
 from gateway.settings import ControlSettings, Settings
 
 ASK_S = 5.0

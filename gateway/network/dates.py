@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import structlog
 
 from gateway.clock import Clock, Moment, read_moment
-from gateway.clock_sources import Believe
 from gateway.errors import NotAnswered
 from gateway.network.picture import Picture
+from gateway.timekeeping.sources import Believe
 
 if TYPE_CHECKING:  # it brings D-Bus
     from gateway.network.managers import Managers

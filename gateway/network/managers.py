@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gateway.clock import Clock
-from gateway.clock_sources import Believe
 from gateway.errors import NotAnswered
 from gateway.network import network_time, remedies
 from gateway.network.bus import SystemBus
@@ -15,6 +14,7 @@ from gateway.network.picture import Picture
 from gateway.network.preference import Preference
 from gateway.network.routes import NETWORKS, read_networks
 from gateway.network.values import Objects
+from gateway.timekeeping.sources import Believe
 
 MODEMS_PATH = "/org/freedesktop/ModemManager1"
 NETWORKS_ROOT = "/org/freedesktop"  # where NetworkManager has its ObjectManager

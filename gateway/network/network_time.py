@@ -9,10 +9,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from gateway.clock import Clock
-from gateway.clock_sources import MODEM, Believe
 from gateway.network.bus import SystemBus
 from gateway.network.modem import TIME, Modem
 from gateway.network.remedies import MODEMS
+from gateway.timekeeping.sources import MODEM, Believe
 
 ERROR_MS = 120_000
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, NoReturn
 import structlog
 
 from gateway.clock import Clock
-from gateway.clock_sources import Believe
 from gateway.errors import NotAnswered
 from gateway.network.dates import Best, Dates
 from gateway.network.meter import Meter, Roots
@@ -20,6 +19,7 @@ from gateway.network.recovery import Recovery
 from gateway.network.usage import Usage
 from gateway.reports import Facts, Problem
 from gateway.settings import Settings
+from gateway.timekeeping.sources import Believe
 
 if TYPE_CHECKING:  # it brings D-Bus
     from gateway.network.managers import Managers

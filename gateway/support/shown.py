@@ -139,7 +139,7 @@ UNIT: Table = {
     "WatchdogUSec": TERM_,
 }
 DEVICE_OF_A_LINE = "device"
-"""The one fact of the log's lines that is a name; gateway/log_ring.py says which it has."""
+"""The one fact of the log's lines that is a name; gateway/logs/ring.py says which it has."""
 
 
 class Veil:

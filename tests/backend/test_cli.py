@@ -8,7 +8,7 @@ from backend.cli import main
 from backend.cli.reader import system_user
 from backend.ledger import Ledger
 from backend.tables import hub_end
-from gateway.provision import make_request
+from gateway.identity.provision import make_request
 from tests.backend.office import KEY, PATIENT, START, ZONE, Office, frame, naive, utc
 from tests.backend.stating import papers
 from tests.fakes.web_hook import WebHook

@@ -14,7 +14,7 @@ from backend.errors import EnrolmentRefused
 from backend.keygen import make_keys
 from backend.keys import load_authority
 from backend.membership import REVOKED, End, end_hub, load_sign_keys
-from gateway.provision import install_answer, make_request
+from gateway.identity.provision import install_answer, make_request
 from tests.backend.office import DAY, HOUR, PATIENT, START, ZONE, frame, naive
 from tests.backend.stating import state, told
 from uplink.keys import Signer

@@ -15,8 +15,8 @@ from backend.intake import Intake
 from backend.keygen import add_key, make_keys
 from backend.keys import load_authority, load_receipt_publics, load_sealing_keys
 from backend.renewal import Renewal
-from gateway.certificates import load_tls_key, make_csr, make_tls_key
-from gateway.provision import make_request
+from gateway.identity.certificates import load_tls_key, make_csr, make_tls_key
+from gateway.identity.provision import make_request
 from tests.backend.office import KEY, PREFIX, RECEIPT_KEY, START, frame, naive
 from uplink.answers import Told
 from uplink.keys import Signer

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from gateway.doctor.checks import CHECKS, ROUND_TRIP
 from gateway.links.ladder import WORDS
-from gateway.log_ring import FACTS
+from gateway.logs.ring import FACTS
 from gateway.sessions import FAILURES
 from gateway.signals.lights import Light
 

@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 from drivers.blood_pressure import BloodPressure
-from gateway.answers import Answers
+from gateway.control.answers import Answers
 from gateway.devices import Device
 from gateway.reports import Reporter
 from gateway.round_trip import Prober

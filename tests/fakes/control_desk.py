@@ -9,8 +9,8 @@ from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Self
 
-from gateway.control import Control, Limits
-from gateway.control_socket import ControlSocket
+from gateway.control.server import Control, Limits
+from gateway.control.socket_file import ControlSocket
 from gateway.settings import ControlSettings
 
 DEADLINE_S = 20

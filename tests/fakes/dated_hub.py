@@ -7,10 +7,10 @@ import asyncio
 import sys
 from pathlib import Path
 
-from gateway import log
 from gateway.app import run
 from gateway.clock import SystemClock
 from gateway.config import load_settings
+from gateway.logs.output import configure_log
 
 
 class Kernel(SystemClock):
@@ -23,7 +23,7 @@ class Kernel(SystemClock):
 
 
 def main(settings, file):
-    log.configure()
+    configure_log()
     asyncio.run(run(load_settings(Path(settings)), machine=Kernel(Path(file))))
 
 

@@ -11,8 +11,8 @@ import msgspec
 
 from backend.certificates import Authority
 from backend.enroll import read as read_request
-from gateway.client import ask
-from gateway.provision import Request, install_answer, make_request
+from gateway.control.client import ask
+from gateway.identity.provision import Request, install_answer, make_request
 from gateway.settings import ControlSettings
 from uplink.keys import X25519, X_WING, OpeningKey, Signer
 from uplink.outbox import Outbox

@@ -9,9 +9,9 @@ import sys
 import threading
 from pathlib import Path
 
-from gateway import log
 from gateway.app import run
 from gateway.config import load_settings
+from gateway.logs.output import configure_log
 from uplink.journal import keep_no_journal
 
 
@@ -29,7 +29,7 @@ def main(settings, where):
         threading.Event().wait()
 
     faulthandler.enable()
-    log.configure()
+    configure_log()
     journal = hang_in_writer if is_first and where == "outbox" else keep_no_journal
     on_ready = hang if is_first and where == "loop" else (lambda: None)
     asyncio.run(run(hub, journal=journal, on_ready=on_ready))

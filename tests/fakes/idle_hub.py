@@ -31,7 +31,7 @@ def look_and_stop() -> None:
 def main(settings: Path) -> None:
     sys.modules.update(dict.fromkeys(NO_HUBS))
     command = import_module("gateway.cli.run")
-    command.log.configure()
+    command.configure_log()
     asyncio.run(
         command.run_hub(
             import_module("gateway.config").load_settings(settings), on_ready=look_and_stop

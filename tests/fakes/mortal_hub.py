@@ -10,10 +10,10 @@ import signal
 import sys
 from pathlib import Path
 
-from gateway import log
 from gateway.app import run
 from gateway.cli.run import _open_journal
 from gateway.config import load_settings
+from gateway.logs.output import configure_log
 
 WAY = ("captured", "sealed", "committed", "published", "receipted", "released")
 
@@ -32,7 +32,7 @@ def main(settings, step, of):
         if name == step and (of == "clock" or name in taken):
             os.kill(os.getpid(), signal.SIGKILL)
 
-    log.configure()
+    configure_log()
     asyncio.run(run(hub, journal=die_there))
 
 

@@ -12,11 +12,9 @@ from pathlib import Path
 from typing import Self
 from zoneinfo import ZoneInfo
 
-from gateway.answers import Answers
-from gateway.desk import Desk
+from gateway.control.answers import Answers
 from gateway.enrolments import Enrolments
 from gateway.fleet import Fleet
-from gateway.jobs import Limits, Premises
 from gateway.links.ble import Central
 from gateway.links.gatt import Station
 from gateway.links.serial import Ports
@@ -26,6 +24,8 @@ from gateway.registry import load_drivers
 from gateway.sessions import Sessions
 from gateway.setup import SetupWindow
 from gateway.status import Parts
+from gateway.visit.desk import Desk
+from gateway.visit.jobs import Limits, Premises
 from simulator.air import Air
 from simulator.clock import ScriptClock
 from simulator.devices.cuff import Cuff

@@ -11,7 +11,7 @@ import asyncio
 from random import Random
 
 from gateway.clock import read_moment
-from gateway.clock_sources import MODEM
+from gateway.timekeeping.sources import MODEM
 from tests.faults.quarter import DAY_S, Quarter, live_all
 from tests.faults.run import Result, Run
 from tests.faults.world import HubClock, now_s

@@ -9,8 +9,8 @@ from drivers.blood_pressure import decode
 from drivers.spi import Frame
 from gateway.clock import Moment, read_moment
 from gateway.config import load_settings
-from gateway.credentials import load_credentials
 from gateway.drafts import DeviceFacts, Place
+from gateway.identity.credentials import load_credentials
 from gateway.pipeline import ORIGINS
 from gateway.recorder import Recorder
 from tests.faults.cord import CLOCK, MEASUREMENT, AcknowledgingCuff

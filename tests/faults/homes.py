@@ -21,7 +21,7 @@ from drivers.glucose import Glucose
 from drivers.scale import Scale as ScaleDriver
 from drivers.spi import Driver
 from gateway.config import parse_settings
-from gateway.provision import install_answer, make_request
+from gateway.identity.provision import install_answer, make_request
 from simulator.history import Step, Verdict
 from tests.fakes.hub_folder import Office
 from tests.faults.air import LINKS, POWER, SCAN, SERVICE, Air, Gadget, Link

@@ -15,12 +15,12 @@ from typing import ClassVar
 from drivers.errors import LinkLost
 from drivers.spi import Frame
 from gateway.clock import read_moment
-from gateway.clock_floor import Floor
 from gateway.devices import Device
 from gateway.links import Exchange
 from gateway.recorder import Recorder
 from gateway.sessions import Sessions
-from gateway.timekeeper import Timekeeper
+from gateway.timekeeping.floor import Floor
+from gateway.timekeeping.keeper import Timekeeper
 from simulator.frames import pack_time, unpack_time
 from simulator.history import Step
 from tests.faults.cord import ACKNOWLEDGE, CLOCK, MEASUREMENT, AcknowledgingCuff

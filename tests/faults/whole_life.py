@@ -20,10 +20,11 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from gateway import app, room, telling, timekeeper, upkeep
+from gateway import app, room, telling, upkeep
 from gateway.network import watch
 from gateway.network.meter import Roots
 from gateway.settings import Settings
+from gateway.timekeeping import keeper
 from simulator.history import Step
 from tests.faults.air import PRESENT, Air, AirRadio
 from tests.faults.lives import HUB, Killed
@@ -37,7 +38,7 @@ LOOK_S = 300.0
 
 def look_less_often() -> None:
     """In this process, which is a home's own: 30 days have 43,200 minutes, and a run 100 homes."""
-    for module in (room, telling, timekeeper, watch):
+    for module in (room, telling, keeper, watch):
         module.LOOK_S = LOOK_S
     upkeep.UPKEEP_S = LOOK_S
 

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import cbor2
 
-from gateway.clock_floor import RELEASED
+from gateway.timekeeping.floor import RELEASED
 from simulator.frames import FAILED, Values, build_timed
 from simulator.history import Step
 

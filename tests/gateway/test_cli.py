@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from gateway.cli import main
-from gateway.provision import Request
+from gateway.identity.provision import Request
 from tests.fakes.hub_folder import HubFolder, Office
 
 SETTINGS = """

@@ -12,7 +12,7 @@ import pytest
 
 from gateway.cli import main
 from gateway.cli.words import ago
-from gateway.client import ask
+from gateway.control.client import ask
 from gateway.errors import HubNotRunning, NotAllowed, RequestRefused
 from gateway.settings import ControlSettings
 from tests.fakes.hub_folder import HubFolder

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from gateway.log_ring import LINES, LogRing
+from gateway.logs.ring import LINES, LogRing
 from tests.fakes.canaries import Canaries
 
 SECRET = bytes(range(7, 250, 11))

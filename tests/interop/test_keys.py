@@ -4,7 +4,7 @@ import subprocess
 from base64 import b64decode, b64encode
 from pathlib import Path
 
-from gateway.provision import install_answer, make_request
+from gateway.identity.provision import install_answer, make_request
 from uplink.keys import OpeningKey, Signer
 
 PAGE = (Path(__file__).parents[2] / "docs" / "consume.md").read_text()

@@ -14,7 +14,7 @@ from random import Random
 import pytest
 
 from backend.keygen import make_recipient
-from gateway.client import ask
+from gateway.control.client import ask
 from gateway.errors import GatewayError
 from gateway.settings import ControlSettings
 from simulator import script

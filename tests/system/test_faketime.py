@@ -22,10 +22,10 @@ from backend.ledger import Ledger
 from backend.renewal import Renewal
 from backend.verify import Verifier
 from drivers.contec_cms50 import ContecCms50
-from gateway.client import ask
-from gateway.clock_floor import Floor
-from gateway.provision import install_answer, make_request
+from gateway.control.client import ask
+from gateway.identity.provision import install_answer, make_request
 from gateway.settings import ControlSettings
+from gateway.timekeeping.floor import Floor
 from simulator.oximeter import Oximeter
 from tests.fakes.broker import MosquittoBroker
 from uplink.mqtt import Broker, Connection

@@ -10,7 +10,7 @@ import structlog
 
 from drivers.errors import LinkLost
 from gateway.devices import Device
-from gateway.log_measure import Measure
+from gateway.logs.measure import Measure
 from gateway.sessions import Sessions
 from tests.faults.cord import AcknowledgingCuff
 from tests.faults.lives import Life, VirtualLink

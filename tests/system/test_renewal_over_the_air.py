@@ -21,9 +21,9 @@ from backend.keys import (
 )
 from backend.ledger import Ledger
 from backend.renewal import Renewal as OfficeRenewal
-from gateway.credentials import load_credentials
-from gateway.provision import install_answer, make_request
-from gateway.renewal import Renewal
+from gateway.identity.credentials import load_credentials
+from gateway.identity.provision import install_answer, make_request
+from gateway.identity.renewal import Renewal
 from tests.fakes.broker import MosquittoBroker
 from uplink.forwarder import Forwarder, Pace
 from uplink.mqtt import Broker, Connection

@@ -13,9 +13,9 @@ from backend.enroll import answer, enter_hub, read
 from backend.keygen import make_keys
 from backend.keys import load_authority
 from backend.ledger import Ledger
-from gateway.client import ask
+from gateway.control.client import ask
 from gateway.errors import HubNotRunning
-from gateway.provision import install_answer, make_request
+from gateway.identity.provision import install_answer, make_request
 from gateway.settings import ControlSettings
 from simulator.air import Air
 from simulator.clock import ScriptClock

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway import credentials
+from gateway.identity import credentials
 
 UNITS = Path(__file__).parents[2] / "systemd"
 SERVICES = ("vitalpost", "vitalpost-again", "vitalpost-backend", "vitalpost-at-risk")

@@ -13,9 +13,9 @@ from structlog.testing import capture_logs
 from backend.errors import KeyUnusable
 from backend.keygen import make_keys
 from backend.keys import load_opening_keys, load_receipt_keys
-from gateway.credentials import load_credentials
 from gateway.errors import ConfigErrors
-from gateway.renewal import ANSWER
+from gateway.identity.credentials import load_credentials
+from gateway.identity.renewal import ANSWER
 from tests.fakes.hub_folder import Office
 from tests.faults.run import Result, Run
 from tests.faults.storage.flips import damage

@@ -8,12 +8,12 @@ from pathlib import Path
 import msgspec
 from structlog.testing import capture_logs
 
-from gateway import credentials, digests
-from gateway.certificates import as_der, load_tls_key
-from gateway.credentials import Credentials, load_credentials
 from gateway.errors import AnswerRefused, ConfigError, ConfigErrors
-from gateway.provision import Request, install_answer, make_request
-from gateway.renewal import Renewal
+from gateway.identity import credentials, digests
+from gateway.identity.certificates import as_der, load_tls_key
+from gateway.identity.credentials import Credentials, load_credentials
+from gateway.identity.provision import Request, install_answer, make_request
+from gateway.identity.renewal import Renewal
 from tests.fakes.hub_folder import Office
 from tests.faults.storage.home import DONE, ENDED
 from tests.faults.storage.trace import Tell

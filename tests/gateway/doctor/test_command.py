@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.cli import main
-from gateway.credentials import BROKER_CA, SEALING_KEYS, SIGN_KEY, TLS_CERTIFICATE, TOLD_AT
+from gateway.identity.credentials import BROKER_CA, SEALING_KEYS, SIGN_KEY, TLS_CERTIFICATE, TOLD_AT
 from tests.fakes.hub_folder import HubFolder
 
 NOBODY = 65534

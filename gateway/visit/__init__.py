@@ -1,0 +1,1 @@
+"""The technician's visit: a device is found, met, added, tried out, swapped or removed."""
