@@ -127,6 +127,18 @@ class LedgerUnusable(BackendError):
         self.what = what
 
 
+class LedgerKeyMissing(LedgerUnusable):
+    """None of the private HPKE keys is the one that the ledger at `path` was begun with."""
+
+    hint = (
+        "Put every hpke*.key back under [keys]; if all are there the ledger is damaged: "
+        "`vitalpost-backend restore`."
+    )
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, "none of the keys is the one that it was begun with")
+
+
 class EnrolmentRefused(BackendError):
     """A hub, patient or device cannot be enrolled so; nothing was changed."""
 

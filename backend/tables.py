@@ -26,6 +26,8 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
+from backend.reading_names import ReadingId
+
 metadata = MetaData()
 
 
@@ -39,6 +41,9 @@ def _ms(name: str, *, nullable: bool = False) -> Column[int]:
 
 
 version = Table("version", metadata, Column("format", Integer, nullable=False))
+
+# One row: by what the key that reading_ids are written with is known (backend.reading_names).
+reading_key = Table("reading_key", metadata, Column("check", LargeBinary, nullable=False))
 
 hub = Table(
     "hub",
@@ -173,7 +178,7 @@ reading = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     # Its 16 bytes are as good as random: only this one index is written all over.
-    Column("reading_id", LargeBinary, nullable=False, unique=True),
+    Column("reading_id", ReadingId, nullable=False, unique=True),
     _to("device.id", index=True),
     Column("slot", Integer),
     Column("failed", Boolean, nullable=False),

@@ -14,7 +14,7 @@ from backend.errors import ConfigError, ConfigErrors
 from backend.facts_log import LOG, FactsLog
 from backend.intake import Intake
 from backend.keys import load_opening_keys
-from backend.ledger import Ledger
+from backend.ledger import Ledger, open_ledger
 from backend.missing import look_for_missing
 from backend.receive import Receiver, tls_context
 from backend.relay import Relay
@@ -36,7 +36,7 @@ class Worker:
     def __init__(self, settings: Settings, journal: Journal | None = None) -> None:
         folder = Path(settings.keys.dir)
         self._broker = settings.broker
-        self._path = Path(settings.ledger.path)
+        self._settings = settings
         self._facts_log = FactsLog(settings.log_file(LOG))
         self._keys, self._renewal = load_opening_keys(folder), Renewal(folder)
         clock = load_clock(settings.clock)
@@ -46,14 +46,14 @@ class Worker:
 
     def run(self) -> None:
         """Receive until SIGTERM."""
-        with closing(Ledger(self._path, create=True)) as ledger:
+        with closing(open_ledger(self._settings, create=True)) as ledger:
             look_for_missing(ledger, self._facts_log, self._now_ms())
             self._receive(self._store(ledger))
 
     def relay(self, open_sink: OpenSink, since: int | None = None) -> None:
         """Receive until SIGTERM, and hand on what came."""
         sink = open_sink(self._broker, self._context)
-        with closing(Ledger(self._path, create=True)) as ledger:
+        with closing(open_ledger(self._settings, create=True)) as ledger:
             look_for_missing(ledger, self._facts_log, self._now_ms())
             storing = self._store(ledger)
             pages = Pages(self._keys)

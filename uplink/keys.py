@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey, MLKEM768PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.hpke import (
     AEAD,
     KDF,
@@ -26,6 +27,7 @@ from cryptography.hazmat.primitives.hpke import (
     MLKEM768X25519PublicKey,
     Suite,
 )
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from uplink.cbor import dump
 from uplink.errors import SealError
@@ -184,6 +186,10 @@ class OpeningKey:
             return _SUITES[self._public.suite].decrypt(sealed, self._key, info)
         except InvalidTag as error:
             raise SealError("what was sealed does not open", self._public.id) from error
+
+    def derive(self, purpose: bytes) -> bytes:
+        """32 bytes that only who has this key can know: HKDF-SHA256, `purpose` as its info."""
+        return HKDF(SHA256(), length=DATA_KEY_BYTES, salt=None, info=purpose).derive(self._private)
 
     def __repr__(self) -> str:
         return f"OpeningKey(0x{self._public.suite:04x}, {self._public.id.hex()})"

@@ -6,12 +6,11 @@ import argparse
 import json
 import sys
 from datetime import UTC, datetime
-from pathlib import Path
 
 from backend.access import LOG, Access, find_breaks, load_accesses
 from backend.cli.reader import add_reader, note
 from backend.config import load
-from backend.ledger import Ledger
+from backend.ledger import open_ledger
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print who read; asking is noted first, and so is in what is printed."""
     settings = load(args.settings)
-    ledger = Ledger(Path(settings.ledger.path))
+    ledger = open_ledger(settings)
     note(args, settings, ledger, args.patient, "access log")
     with ledger.reading() as connection:
         rows = load_accesses(connection)

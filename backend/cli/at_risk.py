@@ -15,7 +15,7 @@ from backend.cli.reader import add_reader, note
 from backend.clock import load_clock
 from backend.config import load
 from backend.errors import SinkFailed
-from backend.ledger import Ledger
+from backend.ledger import open_ledger
 from backend.patient_typed import as_instant
 from backend.sinks.token import load_token
 from backend.sinks.webhook import Webhook, check_url
@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     settings = load(args.settings)
     sink = Webhook(args.webhook, load_token(settings)) if args.webhook else None
     as_of = as_instant(load_clock(settings.clock).utc_ns() // 1_000_000)
-    ledger = Ledger(Path(settings.ledger.path))
+    ledger = open_ledger(settings)
     note(args, settings, ledger, None, "what is at risk")
     with ledger.reading() as connection:
         items = find_all(connection, as_of)

@@ -10,7 +10,7 @@ from pathlib import Path
 from backend.backup import back_up
 from backend.cli.reader import add_reader, add_seal, note
 from backend.config import load
-from backend.ledger import Ledger
+from backend.ledger import open_ledger
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +27,7 @@ def run(args: argparse.Namespace) -> int:
     """Copy the ledger, check the copy, and print the rows of each table."""
     settings = load(args.settings)
     path = Path(settings.ledger.path)
-    note(args, settings, Ledger(path), None, f"the whole ledger, copied to {args.out}")
+    note(args, settings, open_ledger(settings), None, f"the whole ledger, copied to {args.out}")
     counts = back_up(path, args.out, args.seal_to)
     if args.json:
         print(json.dumps({"file": str(args.out), "rows": counts}))

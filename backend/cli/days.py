@@ -8,7 +8,6 @@ import json
 from collections import Counter
 from contextlib import suppress
 from datetime import UTC, date, datetime
-from pathlib import Path
 
 from backend.cli.parsing import parse_month
 from backend.cli.reader import add_reader, note
@@ -16,7 +15,7 @@ from backend.clock import load_clock
 from backend.config import load
 from backend.days import Calendar, Day, Held, load_calendar
 from backend.errors import EpisodeUnknown
-from backend.ledger import Ledger
+from backend.ledger import open_ledger
 from backend.patient_grid import load_grid
 from backend.patient_grid_view import COUNTED, EMPTY, EXCLUDED, draw_grid, grid_as_json
 from backend.patient_typed import as_instant
@@ -37,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
     """Print the calendar, and the grid of periods and months where an episode is stated."""
     settings = load(args.settings)
     as_of = as_instant(load_clock(settings.clock).utc_ns() // 1_000_000)
-    ledger = Ledger(Path(settings.ledger.path))
+    ledger = open_ledger(settings)
     note(args, settings, ledger, args.patient, "days")
     with ledger.reading() as connection:
         found = load_calendar(connection, args.patient, args.month)

@@ -16,7 +16,7 @@ from backend.enrolled import load_enrolled
 from backend.errors import EnrolmentRefused
 from backend.facts_log import LOG, FactsLog
 from backend.keys import load_authority
-from backend.ledger import Ledger
+from backend.ledger import open_ledger
 from backend.membership import load_member
 from backend.missing import look_for_missing
 
@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
     keys = Path(settings.keys.dir)
     authority = load_authority(keys)
     now_ms = load_clock(settings.clock).utc_ns() // 1_000_000
-    ledger, log = Ledger(Path(settings.ledger.path), create=True), FactsLog(settings.log_file(LOG))
+    ledger, log = open_ledger(settings, create=True), FactsLog(settings.log_file(LOG))
     look_for_missing(ledger, log, now_ms)
     with ledger.writing() as connection:
         if begun is None and load_member(connection, request.hub) is None:

@@ -27,7 +27,7 @@ from backend.evidence_package.make import Package, find_as_of, make_evidence
 from backend.evidence_package.signing import SignOff, sign_off
 from backend.exports import write_export
 from backend.keys import load_opening_keys
-from backend.ledger import Ledger
+from backend.ledger import Ledger, open_ledger
 from backend.missing import find_missing
 from backend.registry import load_drivers
 
@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
     if args.patient is None or args.period is None or args.out is None:
         print("wanted PATIENT --period N --out FILE.zip, or --sign FILE.zip", file=sys.stderr)
         return 2
-    ledger = Ledger(Path(settings.ledger.path))
+    ledger = open_ledger(settings)
     note(args, settings, ledger, args.patient, f"evidence package, period {args.period}")
     made = _make(args, settings, ledger, now_ms)
     write_export(args.out, [made.data], args.seal_to)

@@ -20,7 +20,7 @@ from backend.fact_entry import Entered, enter, parse, parse_lines
 from backend.fact_kinds import KINDS, WITHDRAWAL
 from backend.fact_rows import Stated, load_stated
 from backend.facts_log import LOG, FactsLog
-from backend.ledger import Ledger
+from backend.ledger import open_ledger
 from backend.missing import look_for_missing
 from backend.tables import patient
 
@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         statements = parse_lines(_read(args.file))
     now_ms = load_clock(settings.clock).utc_ns() // 1_000_000
-    ledger, log = Ledger(Path(settings.ledger.path)), FactsLog(settings.log_file(LOG))
+    ledger, log = open_ledger(settings), FactsLog(settings.log_file(LOG))
     look_for_missing(ledger, log, now_ms)
     with ledger.writing() as connection:
         entered = enter(connection, statements, now_ms)
@@ -91,7 +91,7 @@ def _report(entered: Entered, args: argparse.Namespace) -> None:
 
 
 def _list(settings: Settings, args: argparse.Namespace) -> int:
-    ledger = Ledger(Path(settings.ledger.path))
+    ledger = open_ledger(settings)
     note(args, settings, ledger, args.patient, "typed facts")
     with ledger.reading() as connection:
         known = connection.scalar(select(patient.c.id).where(patient.c.id == args.patient))

@@ -5,13 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from pathlib import Path
 
 from backend.clock import load_clock
 from backend.config import load
 from backend.facts_log import LOG, FactsLog
 from backend.holds import Hold, enter_hold
-from backend.ledger import Ledger
+from backend.ledger import open_ledger
 from backend.missing import look_for_missing
 
 
@@ -29,7 +28,7 @@ def run(args: argparse.Namespace) -> int:
     settings = load(args.settings)
     now_ms = load_clock(settings.clock).utc_ns() // 1_000_000
     hold = Hold(not args.release, args.by, args.because, now_ms)
-    ledger, log = Ledger(Path(settings.ledger.path)), FactsLog(settings.log_file(LOG))
+    ledger, log = open_ledger(settings), FactsLog(settings.log_file(LOG))
     look_for_missing(ledger, log, now_ms)
     with ledger.writing() as connection:
         noted = enter_hold(connection, args.patient, hold)

@@ -6,12 +6,11 @@ import argparse
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 
 from backend.completeness import Completeness, EpochJudgement, Fate, State
 from backend.config import load
 from backend.hubs import Hub, Incident, load_hubs, load_incidents
-from backend.ledger import Ledger
+from backend.ledger import open_ledger
 
 _WORDS = {
     State.RUNNING: "running, last record {last}",
@@ -35,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the hubs, and what came from nobody who is enrolled."""
-    with Ledger(Path(load(args.settings).ledger.path)).reading() as connection:
+    with open_ledger(load(args.settings)).reading() as connection:
         hubs, strangers = load_hubs(connection), load_incidents(connection)
     if args.json:
         print(

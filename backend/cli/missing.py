@@ -6,12 +6,11 @@ import argparse
 import json
 import sys
 from datetime import UTC, datetime
-from pathlib import Path
 
 from backend.cli.reader import add_reader, note
 from backend.clock import load_clock
 from backend.config import load
-from backend.ledger import Ledger
+from backend.ledger import open_ledger
 from backend.missing import Missing, accept_missing, find_missing
 
 
@@ -36,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
     if accepts and not (args.by and args.because):
         print("to accept what is missing say --because and --by", file=sys.stderr)
         return 2
-    ledger = Ledger(Path(settings.ledger.path))
+    ledger = open_ledger(settings)
     note(args, settings, ledger, args.accept, "missing facts")
     now_ms = load_clock(settings.clock).utc_ns() // 1_000_000
     with ledger.writing() as connection:

@@ -11,7 +11,7 @@ from pathlib import Path
 from backend.cli.parsing import as_argument
 from backend.cli.reader import add_reader, note
 from backend.config import Broker, load
-from backend.ledger import Ledger
+from backend.ledger import open_ledger
 from backend.log import configure
 from backend.sinks import Sink
 from backend.sinks.jsonl import STDOUT, JsonLines, StandardOutput
@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
     configure(sys.stderr)
     sink = args.jsonl or args.mqtt or args.webhook
     since = "where it was" if args.since is None else f"cursor {args.since}"
-    with closing(Ledger(Path(settings.ledger.path), create=True)) as ledger:
+    with closing(open_ledger(settings, create=True)) as ledger:
         note(args, settings, ledger, None, f"every reading from {since} on, relayed to {sink}")
 
     def open_sink(broker: Broker, context: ssl.SSLContext) -> Sink:

@@ -11,7 +11,7 @@ from backend.backup import restore
 from backend.cli.reader import add_reader, note
 from backend.config import load
 from backend.keys import read_key
-from backend.ledger import Ledger
+from backend.ledger import open_ledger
 from backend.missing import find_missing
 from uplink.keys import OpeningKey
 
@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
     path = Path(settings.ledger.path)
     key = read_key(args.key, OpeningKey.from_text) if args.key else None
     counts = restore(path, args.file, key)
-    ledger = Ledger(path, create=True)
+    ledger = open_ledger(settings, create=True)
     note(args, settings, ledger, None, f"the whole ledger, put back from {args.file}")
     with ledger.reading() as connection:
         missing = find_missing(connection)

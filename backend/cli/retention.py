@@ -5,13 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 from datetime import UTC, datetime
-from pathlib import Path
 
 from backend.cli.reader import add_reader, note
 from backend.clock import load_clock
 from backend.config import load
 from backend.holds import YEARS, Kept, load_kept, retention_ends_ms
-from backend.ledger import Ledger
+from backend.ledger import open_ledger
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print whose data are older than the retention and on no hold, and which holds there are."""
     settings = load(args.settings)
-    ledger = Ledger(Path(settings.ledger.path))
+    ledger = open_ledger(settings)
     note(args, settings, ledger, None, "ages of readings")
     now_ms = load_clock(settings.clock).utc_ns() // 1_000_000
     with ledger.reading() as connection:

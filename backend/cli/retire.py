@@ -6,11 +6,10 @@ import argparse
 import json
 import sys
 from datetime import UTC, datetime
-from pathlib import Path
 
 from backend.clock import load_clock
 from backend.config import load
-from backend.ledger import Ledger
+from backend.ledger import open_ledger
 from backend.membership import RETIRED, End, end_hub
 
 
@@ -28,7 +27,7 @@ def run(args: argparse.Namespace) -> int:
     settings = load(args.settings)
     now_ms = load_clock(settings.clock).utc_ns() // 1_000_000
     from_ms = now_ms if args.at is None else int(args.at.timestamp() * 1000)
-    with Ledger(Path(settings.ledger.path)).writing() as connection:
+    with open_ledger(settings).writing() as connection:
         end_hub(connection, args.hub, End(RETIRED, from_ms, args.why), now_ms)
     if args.json:
         print(json.dumps({"hub": args.hub, "retired_ms": from_ms}))

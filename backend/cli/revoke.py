@@ -10,7 +10,7 @@ from pathlib import Path
 from backend.clock import load_clock
 from backend.config import load
 from backend.keygen import renew_revoked
-from backend.ledger import Ledger
+from backend.ledger import open_ledger
 from backend.membership import REVOKED, End, end_hub, load_revoked_certificates
 
 
@@ -25,7 +25,7 @@ def run(args: argparse.Namespace) -> int:
     """Enter the fact, then put all certificates of the hub onto the list of revoked."""
     settings = load(args.settings)
     now_ms = load_clock(settings.clock).utc_ns() // 1_000_000
-    with Ledger(Path(settings.ledger.path)).writing() as connection:
+    with open_ledger(settings).writing() as connection:
         end_hub(connection, args.hub, End(REVOKED, now_ms, args.why), now_ms)
         certificates = load_revoked_certificates(connection)
     path = renew_revoked(Path(settings.keys.dir), certificates)

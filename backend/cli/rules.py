@@ -13,7 +13,7 @@ from backend.cli.parsing import add_action
 from backend.clock import load_clock
 from backend.config import load
 from backend.errors import RuleSetRefused
-from backend.ledger import Ledger
+from backend.ledger import open_ledger
 from backend.patient_typed import as_instant
 from backend.rule_rows import (
     Known,
@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """List, load or sign."""
     settings = load(args.settings)
-    ledger = Ledger(Path(settings.ledger.path))
+    ledger = open_ledger(settings)
     now_ms = load_clock(settings.clock).utc_ns() // 1_000_000
     if args.action == "list":
         with ledger.reading() as connection:

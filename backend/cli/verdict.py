@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-from pathlib import Path
 
 from backend.billing.policy import choices, parse_policy
 from backend.cli.parsing import parse_month, parse_number, parse_time
 from backend.cli.reader import add_reader, note
 from backend.clock import load_clock
 from backend.config import load
-from backend.ledger import Ledger
+from backend.ledger import open_ledger
 from backend.patient_facts import Asked, examine
 from backend.patient_typed import as_instant
 from backend.patient_view import as_json, draw
@@ -42,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
     settings = load(args.settings)
     as_of = args.as_of or as_instant(load_clock(settings.clock).utc_ns() // 1_000_000)
     asked = Asked(args.patient, args.episode, args.period, args.month, is_month_latest=True)
-    ledger = Ledger(Path(settings.ledger.path))
+    ledger = open_ledger(settings)
     note(args, settings, ledger, args.patient, "verdict")
     with ledger.reading() as connection:
         found = examine(connection, asked, policy, as_of=as_of)

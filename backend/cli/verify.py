@@ -15,7 +15,7 @@ from backend.evidence_package.check import check_files
 from backend.evidence_package.judging import JUDGING
 from backend.evidence_package.signing import find_strangers, load_sign_offs
 from backend.keys import load_opening_keys
-from backend.ledger import Ledger
+from backend.ledger import open_ledger
 from backend.registry import load_drivers
 from backend.verify import Verifier
 
@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
         return _verify_package(args)
     settings = load(args.settings)
     keys, drivers = load_opening_keys(Path(settings.keys.dir)), load_drivers()
-    ledger = Ledger(Path(settings.ledger.path))
+    ledger = open_ledger(settings)
     note(args, settings, ledger, None, "every record, opened")
     with ledger.reading() as connection:
         found = Verifier(connection, keys, drivers).verify()

@@ -23,8 +23,10 @@ from backend.evidence_package.contents import Source, make_package
 from backend.evidence_package.parts import Parts, read_parts
 from backend.evidence_package.refill import Refill
 from backend.ledger import Ledger
+from backend.reading_names import ReadingNames
 from backend.verify_facts import find_changed_facts
 from drivers.spi import Driver
+from uplink.keys import X25519, OpeningKey
 
 _SHOWN = 60
 # What a value can raise that is of the right type and of no sense: a zone, a kind, a date.
@@ -58,7 +60,8 @@ def check_files(
     problems = list(_find_foreign_rules(parts))
     verdict = None
     with TemporaryDirectory() as folder:
-        ledger = Ledger(Path(folder) / "ledger.db", create=True)
+        key = OpeningKey.generate(X25519)  # of this ledger, for as long as it lasts
+        ledger = Ledger(Path(folder) / "ledger.db", ReadingNames(lambda: [key]), create=True)
         try:
             with ledger.writing() as connection:
                 refill = Refill(connection, parts, judging, drivers)

@@ -13,6 +13,7 @@ from backend.hubs import load_facts
 from backend.intake import Intake
 from backend.judging import load_judgements
 from backend.ledger import Ledger
+from backend.reading_names import ReadingNames
 from backend.verify import Verifier
 from drivers.blood_pressure import BloodPressure, decode
 from drivers.contec_cms50 import ContecCms50
@@ -79,13 +80,18 @@ def failed_frame(device_time):
     return b"\x06" + nothing * 3 + frame(device_time)[7:14] + nothing
 
 
+def ledger_at(path, *, create=False):
+    """The ledger there, of the office's key."""
+    return Ledger(path, ReadingNames(lambda: [KEY]), create=create)
+
+
 class Office:
     """What stands behind the broker; time is `now_ms`."""
 
     def __init__(self, folder):
         self.now_ms = START + 60 * DAY
         self.path = folder / "ledger.db"
-        self.ledger = Ledger(self.path, create=True)
+        self.ledger = ledger_at(self.path, create=True)
         self.intake = self.make_intake()
 
     def make_intake(self):

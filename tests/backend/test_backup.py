@@ -16,9 +16,8 @@ from backend.errors import (
 )
 from backend.facts_log import LOG
 from backend.keygen import make_recipient
-from backend.ledger import Ledger
 from tests.backend.keeping_hub import KeepingHub
-from tests.backend.office import DAY, HOUR, PATIENT, START, frame, naive
+from tests.backend.office import DAY, HOUR, KEY, PATIENT, START, frame, ledger_at, naive
 from tests.backend.shell import Shell
 from uplink.keys import X25519, OpeningKey
 
@@ -61,7 +60,7 @@ def lose_ledger(office):
 
 
 def reopen(office):
-    office.ledger = Ledger(office.path)
+    office.ledger = ledger_at(office.path)
     office.intake = office.make_intake()
 
 
@@ -213,6 +212,8 @@ def test_a_copy_that_was_put_back_by_hand_is_found_out_as_well(
     office, living, out, tmp_path, capsys
 ):
     shell = Shell(tmp_path, capsys)
+    (tmp_path / "keys").mkdir()
+    (tmp_path / "keys" / "hpke.key").write_text(KEY.to_text())
     measure(office, living, range(1))
     back_up(office.path, out)
     shell.run("hold", PATIENT, "--because", "a claim", "--by", "N. N.")

@@ -2,12 +2,13 @@ import json
 
 import msgspec
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from backend.cli import main
 from backend.cli.reader import system_user
 from backend.ledger import Ledger
-from backend.tables import hub_end
+from backend.reading_names import ReadingNames
+from backend.tables import epoch, hub_end
 from gateway.identity.provision import make_request
 from tests.backend.office import KEY, PATIENT, START, ZONE, Office, frame, naive, utc
 from tests.backend.stating import papers
@@ -165,7 +166,7 @@ def test_a_hub_is_retired_and_revoked_with_time_and_cause(shell):
     assert crl.read_text() != before
     assert "SIGHUP" in shell.run("revoke", "hub-1", "--why", "again")[2]
     assert shell.run("retire", "hub-9", "--why", "unknown")[0] == 1
-    opened = Ledger(shell.folder / "ledger.db")
+    opened = Ledger(shell.folder / "ledger.db", ReadingNames.of(shell.folder / "keys"))
     with opened.reading() as connection:
         ends = connection.execute(select(hub_end.c.what, hub_end.c.why)).all()
     opened.close()
@@ -286,13 +287,24 @@ def test_a_tail_that_nobody_vouches_for_and_a_fork_are_said(shell, office):
 def test_verify_finds_no_problem_and_names_one(shell, office):
     found = shell.ask("verify")
     assert (found["records"], found["readings"], found["problems"]) == (2, 1, [])
-    (shell.folder / "keys" / "hpke.key").unlink()
-    shell.run("keygen", str(shell.folder / "others"))
-    (shell.folder / "others" / "hpke.key").rename(shell.folder / "keys" / "hpke.key")
+    with office.ledger.writing() as connection:
+        connection.execute(update(epoch).values(key_record=b"damaged"))
     code, out, err = shell.run("verify")
     assert code == 1
     assert "2 records" in out
-    assert "sealed to a key that is not here" in err
+    assert "statement: found no COSE_Sign1" in err
+
+
+@pytest.mark.usefixtures("office")
+def test_a_ledger_without_the_key_that_it_was_begun_with_says_so(shell):
+    (shell.folder / "keys" / "hpke.key").unlink()
+    shell.run("keygen", str(shell.folder / "others"))
+    (shell.folder / "others" / "hpke.key").rename(shell.folder / "keys" / "hpke.key")
+    for words in (("verify",), ("days", PATIENT)):
+        code, out, err = shell.run(*words)
+        assert (code, out) == (1, "")
+        assert "none of the keys is the one that it was begun with" in err
+        assert "Put every hpke*.key back" in err
 
 
 def test_the_version_is_that_of_the_distribution(shell):

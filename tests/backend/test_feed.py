@@ -4,8 +4,7 @@ from sqlalchemy import select
 from backend import tables
 from backend.errors import CursorUnknown, LedgerUnusable
 from backend.feed import enter_sink, move
-from backend.ledger import Ledger
-from tests.backend.office import DAY, HOUR, START, frame, naive
+from tests.backend.office import DAY, HOUR, START, frame, ledger_at, naive
 
 SINK = "jsonl:/tmp/readings.jsonl"
 
@@ -138,7 +137,7 @@ def test_a_ledger_from_before_relays_gets_their_tables(office):
         for table in (tables.feed, tables.sink):
             table.drop(connection)
     office.ledger.close()
-    again = Ledger(office.path, create=True)
+    again = ledger_at(office.path, create=True)
     with again.writing() as connection:
         assert enter_sink(connection, SINK, None) == 0
     again.close()

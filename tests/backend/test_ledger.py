@@ -5,12 +5,12 @@ from sqlalchemy import update
 
 from backend import ledger, tables
 from backend.errors import LedgerMissing, LedgerNewer, LedgerUnusable
-from backend.ledger import Ledger
+from tests.backend.office import ledger_at
 
 
 def test_a_ledger_is_durable_private_and_strict(tmp_path):
     path = tmp_path / "deep" / "ledger.db"
-    made = Ledger(path, create=True)
+    made = ledger_at(path, create=True)
     with made.reading() as connection:
         settings = {
             name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
@@ -19,24 +19,24 @@ def test_a_ledger_is_durable_private_and_strict(tmp_path):
     assert settings == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
     assert path.stat().st_mode & 0o777 == 0o600
     made.close()
-    Ledger(path).close()
+    ledger_at(path).close()
 
 
 def test_a_newer_ledger_is_refused_and_left_as_it_is(tmp_path):
     path = tmp_path / "ledger.db"
-    made = Ledger(path, create=True)
+    made = ledger_at(path, create=True)
     with made.writing() as connection:
         connection.execute(update(tables.version).values(format=ledger.FORMAT + 1))
     made.close()
     for create in (False, True):
         with pytest.raises(LedgerNewer) as caught:
-            Ledger(path, create=create)
+            ledger_at(path, create=create)
         assert (caught.value.found, caught.value.known) == (ledger.FORMAT + 1, ledger.FORMAT)
 
 
 def test_a_missing_ledger_is_made_only_by_those_that_write(tmp_path):
     with pytest.raises(LedgerMissing):
-        Ledger(tmp_path / "ledger.db")
+        ledger_at(tmp_path / "ledger.db")
     assert not list(tmp_path.iterdir())
 
 
@@ -50,7 +50,7 @@ def test_a_file_that_is_no_ledger_is_refused_and_left_as_it_is(tmp_path):
     for path in (text, other):
         before = path.read_bytes()
         with pytest.raises(LedgerUnusable):
-            Ledger(path, create=True)
+            ledger_at(path, create=True)
         assert path.read_bytes()[100:] == before[100:]
 
 

@@ -9,7 +9,6 @@ from backend.billing.facts import Question
 from backend.billing.policy import CHOICES, DEFAULT, Policy
 from backend.billing.verdict import judge_every_way
 from backend.errors import EpisodeUnknown, PatientUnknown
-from backend.ledger import Ledger
 from backend.patient_facts import Asked, examine, judge_patient, load_facts
 from backend.rule_rows import load_rule_sets
 from tests.backend.costs import Cost
@@ -22,6 +21,7 @@ from tests.backend.office import (
     Office,
     failed_frame,
     frame,
+    ledger_at,
     naive,
     utc,
 )
@@ -367,7 +367,7 @@ def test_a_ledger_from_before_facts_gets_their_tables_and_finds_its_readings(off
         for table in later:
             table.drop(connection)
     office.ledger.close()
-    office.ledger = Ledger(office.path)
+    office.ledger = ledger_at(office.path)
     office.now_ms = START
     state(office, *lines)
     assert verdict(office, 1) == expected

@@ -6,9 +6,8 @@ import sqlite3
 import pytest
 
 from backend import tables
-from backend.ledger import Ledger
 from tests.backend.keeping_hub import KeepingHub
-from tests.backend.office import DAY, HOUR, START
+from tests.backend.office import DAY, HOUR, START, ledger_at
 
 TODAY = START + 3 * DAY
 
@@ -31,7 +30,7 @@ def put_back(office, path):
     for ending in ("", "-wal", "-shm"):
         office.path.with_name(office.path.name + ending).unlink(missing_ok=True)
     shutil.copyfile(path, office.path)
-    office.ledger = Ledger(office.path)
+    office.ledger = ledger_at(office.path)
     office.intake = office.make_intake()
 
 

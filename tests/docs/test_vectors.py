@@ -10,6 +10,7 @@ from backend.intake import Intake
 from backend.judge import Anchor, ClockFact, Delivered, Seen, judge, local_date
 from backend.ledger import Ledger
 from backend.naming import Name, as_measurement, reading_id
+from backend.reading_names import ReadingNames
 from backend.tables import hub
 from tests.docs.expected import as_expected, is_as_expected
 from tests.vectors.make import FOLDER, load, load_encs, make
@@ -119,7 +120,7 @@ def test_our_backend_answers_as_the_vectors_state(name, tmp_path):
         for id_, key in OPENING.items()
         if f"{key.public().suite:#06x}" == exchange["suite"]
     }
-    kept = Ledger(tmp_path / "ledger.db", create=True)
+    kept = Ledger(tmp_path / "ledger.db", ReadingNames(keys.values), create=True)
     with kept.writing() as connection:
         for enrolled in ("hub-1", "hub-2"):
             row = {"id": enrolled, "sign_key": PUBLICS[enrolled], "certificate": ""}

@@ -29,6 +29,7 @@ from backend.days import load_calendar
 from backend.enroll import Monitoring, enter_monitoring
 from backend.intake import Intake
 from backend.ledger import Ledger
+from backend.reading_names import ReadingNames
 from backend.verify import Verifier
 from drivers.spi import Driver
 from simulator import history, journals
@@ -66,7 +67,9 @@ class Quarter:
         self.dice = Random(seed)
         self.steps: list[Step] = []
         self.opening_key, self.receipt_key = OpeningKey.generate(X25519), Signer.generate()
-        self.ledger = Ledger(folder / "ledger.db", create=True)
+        self.ledger = Ledger(
+            folder / "ledger.db", ReadingNames(lambda: [self.opening_key]), create=True
+        )
         self.signer = self._make_signer(folder)
         self._enroll()
         intake = Intake(

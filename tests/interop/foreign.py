@@ -13,6 +13,7 @@ from typing import NamedTuple
 from backend.intake import Intake
 from backend.keys import load_opening_keys
 from backend.ledger import Ledger
+from backend.reading_names import ReadingNames
 from simulator.demo import Demo
 from simulator.processes import Program, run
 from uplink.keys import Signer
@@ -106,7 +107,7 @@ class ForeignMonth(Demo):
     def give_to_ledger(self):
         """What the consumer has kept, into the ledger in which hub and patient are enrolled."""
         key_records, sealed = self.consumer.kept(self.keys)
-        ledger = Ledger(self.stage.folder / "ledger.db")
+        ledger = Ledger(self.stage.folder / "ledger.db", ReadingNames.of(self.keys))
         intake = Intake(
             ledger,
             load_opening_keys(self.keys),

@@ -19,6 +19,7 @@ from backend.intake import Intake
 from backend.keygen import make_keys
 from backend.keys import load_authority, load_opening_keys
 from backend.ledger import Ledger
+from backend.reading_names import ReadingNames
 from backend.renewal import Renewal
 from backend.verify import Verifier
 from drivers.contec_cms50 import ContecCms50
@@ -72,7 +73,7 @@ class Home:
         make_keys(self.keys, "127.0.0.1")
         self.certificate, self.revoked = self.keys / "ca.crt", self.keys / "ca.crl"
         self.broker = MosquittoBroker(folder / "broker", self)
-        self.ledger = Ledger(folder / "ledger.db", create=True)
+        self.ledger = Ledger(folder / "ledger.db", ReadingNames.of(self.keys), create=True)
         self.oximeter = Oximeter(folder / "ttyUSB0")
         self.shows = folder / "shows"
         self.kernel = folder / "kernel"

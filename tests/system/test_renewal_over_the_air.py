@@ -20,6 +20,7 @@ from backend.keys import (
     load_sealing_keys,
 )
 from backend.ledger import Ledger
+from backend.reading_names import ReadingNames
 from backend.renewal import Renewal as OfficeRenewal
 from gateway.identity.credentials import load_credentials
 from gateway.identity.provision import install_answer, make_request
@@ -48,7 +49,7 @@ class Stand:
         make_keys(self.keys, "127.0.0.1")
         self.certificate, self.revoked = self.keys / "ca.crt", self.keys / "ca.crl"
         self.broker = MosquittoBroker(folder / "broker", self)
-        self.ledger = Ledger(folder / "ledger.db", create=True)
+        self.ledger = Ledger(folder / "ledger.db", ReadingNames.of(self.keys), create=True)
         self.now_ms = NOW_MS
         self.heard = []
 

@@ -13,6 +13,7 @@ from backend.enroll import answer, enter_hub, read
 from backend.keygen import make_keys
 from backend.keys import load_authority
 from backend.ledger import Ledger
+from backend.reading_names import ReadingNames
 from gateway.control.client import ask
 from gateway.errors import HubNotRunning
 from gateway.identity.provision import install_answer, make_request
@@ -70,7 +71,8 @@ class Visit:
         stack.callback(self.broker.kill)
         authority = load_authority(self.keys)
         request = read(msgspec.json.encode(make_request(folder / "credentials", "hub-1")))
-        with Ledger(folder / "ledger.db", create=True).writing() as connection:
+        ledger = Ledger(folder / "ledger.db", ReadingNames.of(self.keys), create=True)
+        with ledger.writing() as connection:
             certificate = enter_hub(connection, authority, request, NOW_MS)
         answered = answer(self.keys, request, certificate, NOW_MS)
         install_answer(folder / "credentials", "hub-1", msgspec.json.encode(answered))

@@ -18,9 +18,8 @@ from sqlalchemy import Connection, select, text
 
 from backend import tables
 from backend.errors import BackendError, LedgerUnusable
-from backend.ledger import Ledger
 from backend.verify import Verifier
-from tests.backend.office import DRIVERS, KEY, Office
+from tests.backend.office import DRIVERS, KEY, Office, ledger_at
 from tests.faults.run import Result, Run
 from tests.faults.storage.books import TOPIC, Post
 from tests.faults.storage.flips import damage
@@ -81,7 +80,7 @@ def _try(path: Path, truth: State, blind: Counter[str]) -> str:
 
 
 def _look(path: Path) -> tuple[list[str], State]:
-    books = Ledger(path)
+    books = ledger_at(path)
     try:
         with books.reading() as connection:
             found = Verifier(connection, {KEY.public().id: KEY}, DRIVERS).verify()

@@ -9,7 +9,6 @@ from sqlalchemy import select
 
 from backend import tables
 from backend.errors import LedgerUnusable
-from backend.ledger import Ledger
 from tests.backend.office import (
     CUFF,
     DAY,
@@ -19,6 +18,7 @@ from tests.backend.office import (
     Office,
     SealingHub,
     frame,
+    ledger_at,
     naive,
 )
 from tests.faults.storage.home import DONE, ENDED
@@ -113,7 +113,7 @@ def survive(folder: Path, post: Post, receipts: list[bytes]) -> str | None:
 
 
 def _read(path: Path) -> Sealed:
-    books = Ledger(path)
+    books = ledger_at(path)
     with books.reading() as connection:
         rows = connection.execute(
             select(tables.epoch.c.kid, tables.record.c.sequence, tables.record.c.sealed).join(
