@@ -19,6 +19,7 @@ from backend.keys import (
     load_trust,
     read_key,
 )
+from backend.outside import sync_folder
 from uplink.keys import X_WING, OpeningKey, Signer
 
 BACKEND = "backend"
@@ -140,7 +141,7 @@ def _replace(path: Path, text: str) -> None:
     try:
         _write(new, text)
         new.replace(path)
-        _sync(path.parent)
+        sync_folder(path.parent)
     except OSError as error:
         raise KeyUnusable(path, error.strerror or str(error)) from error
 
@@ -151,11 +152,3 @@ def _write(path: Path, text: str) -> None:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _sync(folder: Path) -> None:
-    opened = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)

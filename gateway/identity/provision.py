@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
+from gateway import state_file
 from gateway.errors import AnswerRefused, ConfigError
 from gateway.identity import credentials, digests
 from gateway.identity.certificates import (
@@ -25,7 +25,6 @@ from uplink.keys import SealingKey, Signer
 FORMAT = 1
 PROOF = b"vitalpost enrol 1\0"
 RENEWAL = b"vitalpost renew 1\0"
-PRIVATE = 0o600
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -110,14 +109,16 @@ def install_answer(folder: Path, hub: str, data: bytes) -> None:
         raise AnswerRefused(str(error)) from error
     try:
         for name, text in files.items():
-            _replace(folder / name, text)
+            state_file.replace(folder / name, text.encode())
         for name in names:
             installed = name.removesuffix(credentials.NEXT)
             files[installed] = (folder / name).read_text("utf-8")
             if name != installed:
                 (folder / name).replace(folder / installed)
         # The last one, which says what the others are: what was interrupted must be done again.
-        _replace(folder / credentials.TOLD_AT, digests.write(answer.utc_ms, files))
+        state_file.replace(
+            folder / credentials.TOLD_AT, digests.write(answer.utc_ms, files).encode()
+        )
     except OSError as error:
         found, wanted = error.strerror or str(error), "a folder for the hub's keys"
         raise ConfigError(str(folder), found, wanted, "Run it as root.") from error
@@ -171,26 +172,5 @@ def _find_or_make_sign_key(path: Path) -> Signer:
 def _read_or_make(path: Path, make: Callable[[], str]) -> str:
     """What the file holds; made first where there is none, and never written over."""
     if not path.exists():
-        _replace(path, make())
+        state_file.replace(path, make().encode())
     return path.read_text("utf-8")
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write a file whole or not at all, and onto flash."""
-    new = path.with_name(f"{path.name}.new")
-    how = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
-    with os.fdopen(os.open(new, how, PRIVATE), "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)
-    _sync(path.parent)
-
-
-def _sync(folder: Path) -> None:
-    """Have what was renamed in it stay so."""
-    opened = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)

@@ -10,7 +10,6 @@ where they are.
 
 from __future__ import annotations
 
-import os
 import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -20,6 +19,7 @@ from typing import NamedTuple, NoReturn
 
 import structlog
 
+from gateway import state_file
 from gateway.errors import AnswerRefused
 from gateway.identity.certificates import as_der, as_pem, find_fault, load_tls_key, make_csr
 from gateway.identity.credentials import SUITES, Credentials
@@ -119,7 +119,7 @@ class Renewal:
             return True
         kept = [payload] if self._is_rooted(payload) else [*self._kept, payload]
         try:
-            _replace(self._state / ANSWER, dump(kept))
+            state_file.replace(self._state / ANSWER, dump(kept))
             self._apply(answer, credentials)
         except OSError as error:
             log.warning("office-answer-not-kept", fault=error.strerror or str(error), hint=HINT)
@@ -143,8 +143,8 @@ class Renewal:
         return replace(route, broker=replace(route.broker, tls=tls), receipt_keys=held.receipt_keys)
 
     def _apply(self, answer: Answer, credentials: Credentials) -> None:
-        _replace(credentials.tls_certificate, as_pem([answer.told.certificate]).encode())
-        _replace(credentials.broker_ca, as_pem(answer.told.authorities).encode())
+        state_file.replace(credentials.tls_certificate, as_pem([answer.told.certificate]).encode())
+        state_file.replace(credentials.broker_ca, as_pem(answer.told.authorities).encode())
         self.credentials, self._told = credentials, answer.told
 
     def _is_rooted(self, payload: bytes) -> bool:
@@ -227,18 +227,3 @@ def _parse_kept(data: bytes) -> list[bytes]:
     if not items:
         raise WireError("kept answers: found none")
     return [as_bytes(item, "kept answer") for item in items]
-
-
-def _replace(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all, and onto flash."""
-    new = path.with_name(f"{path.name}.new")
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
