@@ -7,10 +7,10 @@ import json
 import sys
 from datetime import UTC, datetime
 
+from backend.cli.ending import enter_end
 from backend.clock import load_clock
 from backend.config import load
-from backend.ledger import open_ledger
-from backend.membership import RETIRED, End, end_hub
+from backend.membership import RETIRED, End
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,8 +27,7 @@ def run(args: argparse.Namespace) -> int:
     settings = load(args.settings)
     now_ms = load_clock(settings.clock).utc_ns() // 1_000_000
     from_ms = now_ms if args.at is None else int(args.at.timestamp() * 1000)
-    with open_ledger(settings).writing() as connection:
-        end_hub(connection, args.hub, End(RETIRED, from_ms, args.why), now_ms)
+    enter_end(settings, args.hub, End(RETIRED, from_ms, args.why), now_ms)
     if args.json:
         print(json.dumps({"hub": args.hub, "retired_ms": from_ms}))
     print(

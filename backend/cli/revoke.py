@@ -7,11 +7,11 @@ import json
 import sys
 from pathlib import Path
 
+from backend.cli.ending import enter_end
 from backend.clock import load_clock
 from backend.config import load
 from backend.keygen import renew_revoked
-from backend.ledger import open_ledger
-from backend.membership import REVOKED, End, end_hub, load_revoked_certificates
+from backend.membership import REVOKED, End, load_revoked_certificates
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,8 +25,8 @@ def run(args: argparse.Namespace) -> int:
     """Enter the fact, then put all certificates of the hub onto the list of revoked."""
     settings = load(args.settings)
     now_ms = load_clock(settings.clock).utc_ns() // 1_000_000
-    with open_ledger(settings).writing() as connection:
-        end_hub(connection, args.hub, End(REVOKED, now_ms, args.why), now_ms)
+    ledger = enter_end(settings, args.hub, End(REVOKED, now_ms, args.why), now_ms)
+    with ledger.reading() as connection:
         certificates = load_revoked_certificates(connection)
     path = renew_revoked(Path(settings.keys.dir), certificates)
     print(json.dumps({"hub": args.hub, "crl": str(path)}) if args.json else path)

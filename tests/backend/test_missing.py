@@ -3,11 +3,13 @@ from datetime import date
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import delete, insert
+from sqlalchemy import delete, insert, update
 
 from backend import tables
+from backend.cli.reader import system_user
 from backend.facts_log import LOG, UNREADABLE, FactsLog, Noted, digest_of
 from backend.holds import Hold, enter_hold
+from backend.membership import RETIRED, REVOKED
 from backend.missing import LOG_LOST, accept_missing, find_missing, look_for_missing
 from tests.backend.office import PATIENT, START
 from tests.backend.shell import Shell
@@ -176,6 +178,27 @@ def test_a_hub_that_was_enrolled_since_the_copy_may_be_anybodys(held, log):
     row = {"id": hub.name, "sign_key": hub.signer.public(), "certificate": "", "enrolled_ms": 1}
     with held.ledger.writing() as connection:
         connection.execute(insert(tables.hub).values(row))
+    assert find(held, log) == []
+
+
+@pytest.mark.parametrize("what", [RETIRED, REVOKED])
+def test_that_a_hub_has_ended_since_the_copy_holds_everybody_until_it_is_said_again(
+    held, log, tmp_path, capsys, what
+):
+    shell = Shell(tmp_path, capsys)
+    shell.run("keygen", str(tmp_path / "keys"))
+    held.enroll()
+    words = (what.removesuffix("d"), "hub-1", "--why", "stolen")
+    assert shell.run(*words)[0] == 0
+    assert find(held, log) == []
+    put_back(held, tables.hub_end)
+    with held.ledger.writing() as connection:
+        connection.execute(update(tables.hub).values(retired_ms=None, revoked_ms=None))
+    assert [(one.patient, one.kind, one.by) for one in find(held, log)] == [
+        ("", f"hub-{what}", system_user())
+    ]
+    assert "verdicts are held" in shell.run("missing")[2]
+    assert shell.run(*words)[0] == 0
     assert find(held, log) == []
 
 
