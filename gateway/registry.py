@@ -50,14 +50,18 @@ def refuse_strangers(packages: Sequence[str], root: Path) -> None:
 
 
 def _load(id_: str, points: Sequence[EntryPoint]) -> Driver:
-    owners = [point.dist.name if point.dist else "no distribution" for point in points]
     if len(points) > 1:
-        raise DuplicateDriver(id_, owners)
+        raise DuplicateDriver(id_, [_owner(point) for point in points])
     try:
         driver: Driver = points[0].load()()
         known_as = driver.info.id
     except (ImportError, SyntaxError, AttributeError, TypeError) as error:
-        raise BrokenDriver(id_, owners[0], f"{type(error).__name__}: {error}") from error
+        raise BrokenDriver(id_, _owner(points[0]), f"{type(error).__name__}: {error}") from error
     if known_as != id_:
-        raise BrokenDriver(id_, owners[0], f"it calls itself {known_as}")
+        raise BrokenDriver(id_, _owner(points[0]), f"it calls itself {known_as}")
     return driver
+
+
+def _owner(point: EntryPoint) -> str:
+    """The distribution that offers it; to ask is to parse its metadata."""
+    return point.dist.name if point.dist else "no distribution"
