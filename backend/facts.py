@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, select, tuple_
 
 from backend.devices import Device, bind_devices, load_devices
 from backend.epochs import Epoch, Opened
@@ -180,10 +180,25 @@ def _add_clock_facts(
                     "is_set": fact.name == CLOCK_SET,
                 }
             )
-    touched.placed.clocks.extend(
-        (row["device"], row["placed_ms"]) for row in rows if row["placed_ms"] is not None
-    )
+    for row in rows:
+        if row["placed_ms"] is not None:
+            touched.placed.clocks.append((row["device"], row["placed_ms"]))
+        else:
+            touched.placed.clocks.extend(_found_later(connection, row))
     add_rows(connection, device_clock, rows)
+
+
+def _found_later(connection: Connection, fact: Mapping[str, Any]) -> Iterator[tuple[int, int]]:
+    """The clock facts before which one lies that has no instant; none where it comes in order."""
+    name = tuple_(device_clock.c.epoch, device_clock.c.sequence)
+    rows = select(device_clock.c.placed_ms).where(
+        device_clock.c.epoch >= fact["epoch"],
+        name > (fact["epoch"], fact["sequence"]),
+        device_clock.c.device == fact["device"],
+        device_clock.c.placed_ms.is_not(None),
+    )
+    for placed_ms in connection.scalars(rows):
+        yield fact["device"], placed_ms
 
 
 def _key(opened: Opened) -> tuple[int, int]:

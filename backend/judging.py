@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from itertools import accumulate, chain
+from itertools import accumulate, chain, pairwise
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -35,14 +35,15 @@ from backend.patients import load_assignments, load_zones, midnight_ms
 from backend.placing import load_anchors
 from backend.reach import EVER_MS, NEIGHBOURS, Reach, find_reach, neighbour
 from backend.rows import add_rows
-from backend.stretches import Offset
-from backend.tables import device_clock, judgement, measured, sighting
+from backend.stretches import Offset, between
+from backend.tables import device_clock, epoch, judgement, measured, sighting
 
 SIGHTINGS = 8
 ENROLMENT = "enrolment"
 Held = tuple[int, Judgement]
 _NONE: Mapping[int, Any] = {}
 _SEEN = itemgetter(*Seen._fields)
+_NAME = (device_clock.c.epoch, device_clock.c.sequence)
 
 
 class _Case(NamedTuple):
@@ -54,23 +55,43 @@ class _Case(NamedTuple):
 
 
 class _Facts(NamedTuple):
-    """What is known of a device's clock, by time."""
+    """What is known of a device's clock, by time.
+
+    `unplaced` has by number of a fact what the clock showed between it and the one before, in
+    boots of which nobody ever knew the time.
+    """
 
     placed: Sequence[int]
     facts: Sequence[ClockFact]
+    unplaced: Mapping[int, Sequence[datetime]] = _NONE
 
     def share(self, anchors: Mapping[bytes, Sequence[Anchor]]) -> _Clock:
         """What they say of the clock, for all readings."""
         offsets = [find_offset(fact, anchors) for fact in self.facts]
-        known = accumulate((offset is not None for offset in offsets), initial=0)
-        return _Clock(self.placed, list(known), Shared([of for of in offsets if of is not None]))
+        unsure: list[Sequence[Offset]] = [[] for _ in offsets]
+        for number, shown in self.unplaced.items():
+            before, after = offsets[number - 1], offsets[number]
+            if before and after:
+                found = (between(before, after, device_time) for device_time in shown)
+                unsure[number] = [offset for offset in found if offset is not None]
+        said = [
+            [*beside, *([] if offset is None else [offset])]
+            for beside, offset in zip(unsure, offsets, strict=True)
+        ]
+        known = list(accumulate(map(len, said), initial=0))
+        begins = [number + len(beside) for number, beside in zip(known, unsure, strict=False)]
+        return _Clock(self.placed, [*begins, known[-1]], known, Shared([*chain(*said)]))
 
 
 class _Clock(NamedTuple):
-    """`known` counts the facts before each that say something."""
+    """`begins` and `ends` count what is said before each fact, with or without what is unplaced.
+
+    What is unplaced lies between a fact and the one before: it bears where both do.
+    """
 
     placed: Sequence[int]
-    known: Sequence[int]
+    begins: Sequence[int]
+    ends: Sequence[int]
     shared: Shared
 
     def cut(self, reach: Reach | None, live: Sequence[Offset]) -> History:
@@ -79,10 +100,10 @@ class _Clock(NamedTuple):
             return self.shared.cut(0, 0, live)
         first = max(0, bisect_left(self.placed, reach[0]) - NEIGHBOURS)
         last = min(len(self.placed), bisect_right(self.placed, reach[1]) + NEIGHBOURS)
-        return self.shared.cut(self.known[first], self.known[last], live)
+        return self.shared.cut(self.begins[first], self.ends[last], live)
 
 
-_NO_CLOCK = _Clock((), (0,), Shared(()))
+_NO_CLOCK = _Clock((), (0,), (0,), Shared(()))
 
 
 def judge_again(
@@ -245,15 +266,53 @@ def _load_facts(connection: Connection, cases: Iterable[_Case]) -> dict[int, _Fa
         since = min(first for first, _ in of_device)
         until = max(last for _, last in of_device)
         rows = connection.execute(
-            select(placed, *(device_clock.c[name] for name in ClockFact._fields))
+            select(placed, *_NAME, *(device_clock.c[name] for name in ClockFact._fields))
             .where(
                 device_clock.c.device == device,
                 placed >= func.coalesce(neighbour(device, since, -1), 0),
                 placed <= func.coalesce(neighbour(device, until, 1), EVER_MS),
             )
-            .order_by(placed, device_clock.c.epoch, device_clock.c.sequence)
+            .order_by(placed, *_NAME)
         ).all()
-        found[device] = _Facts([row[0] for row in rows], [ClockFact(*row[1:]) for row in rows])
+        found[device] = _Facts(
+            [row[0] for row in rows],
+            [ClockFact(*row[3:]) for row in rows],
+            _load_unplaced(connection, device, [row[1:3] for row in rows]),
+        )
+    return found
+
+
+def _load_unplaced(
+    connection: Connection, device: int, names: Sequence[Sequence[int]]
+) -> Mapping[int, Sequence[datetime]]:
+    """What a device's clock showed at an unknown instant between two of these facts, in order.
+
+    Between which is known where one hub found all of it, one after the other.
+    """
+    found: dict[int, list[datetime]] = defaultdict(list)
+    rows = connection.execute(
+        select(*_NAME, device_clock.c.device_time)
+        .where(
+            device_clock.c.device == device,
+            device_clock.c.placed_ms.is_(None),
+            device_clock.c.epoch >= min((number for number, _ in names), default=0),
+            device_clock.c.epoch <= max((number for number, _ in names), default=0),
+        )
+        .order_by(*_NAME)
+    ).all()
+    if rows:
+        numbers = {number for number, *_ in (*names, *rows)}
+        hubs = dict(
+            map(
+                tuple,
+                connection.execute(select(epoch.c.id, epoch.c.hub).where(epoch.c.id.in_(numbers))),
+            )
+        )
+        for number, (before, after) in enumerate(pairwise(names), 1):
+            for one, sequence, device_time in rows:
+                is_between = tuple(before) < (one, sequence) < tuple(after)
+                if is_between and hubs[before[0]] == hubs[one] == hubs[after[0]]:
+                    found[number].append(device_time)
     return found
 
 

@@ -50,6 +50,18 @@ def less(at: Interval, device_time: datetime) -> Interval:
     return Interval(at.from_ms - shown - DEVICE_RESOLUTION_MS, at.to_ms - shown)
 
 
+def between(before: Offset, after: Offset, device_time: datetime) -> Offset | None:
+    """What a clock showed at some instant between these two findings; nobody knows at which.
+
+    None where the two agree: then nothing says that it jumped. Where they do not, it may have
+    jumped more than once, and this may be of a stretch that neither of the two is of.
+    """
+    if not after.is_set and agrees(before, after):
+        return None
+    at = Interval(before.at.from_ms, after.at.to_ms)
+    return Offset(at, less(at, device_time), is_set=False)
+
+
 def cut(offsets: Sequence[Offset]) -> list[Stretch]:
     """Cut the device's history where its clock was set or jumped."""
     stretches: list[Stretch] = []

@@ -112,3 +112,63 @@ def test_what_another_hub_delivered_before_tells_two_offsets_apart(office):
     assert [day.readings for day in office.calendar().days] == [0, 2]
     assert office.causes() == ["sighting", "sighting", "delivery"]
     assert judge_everything(office) == 0
+
+
+AHEAD = 30 * HOUR
+
+
+def live_in_the_dark(office, *, jumped=AHEAD, settled=-4000 * DAY, later="read"):
+    """A cuff's clock, read on the first day, in a boot that never knew the time, and on the fourth.
+
+    A reading was taken in the dark; it is handed over on the fourth day. The hub, and its messages.
+    """
+    office.assign()
+    hub = office.enroll(boot=bytes([1] * 16)).begin(START)
+    hub.describe(START)
+    hub.clock(START + 13 * HOUR, naive(START + 13 * HOUR))
+    messages = [(hub.key_record, hub.run())]
+    hub.boot, hub.quality = bytes([2] * 16), 0
+    hub.begin_next(START + DAY)
+    hub.describe(START + DAY)
+    measured = START + DAY + 16 * HOUR
+    hub.clock(measured - HOUR, naive(measured - HOUR + jumped))
+    messages.append((hub.key_record, hub.run()))
+    hub.boot, hub.quality = bytes([3] * 16), 5
+    at = START + 3 * DAY + 15 * HOUR
+    hub.begin_next(at)
+    hub.describe(at)
+    hub.clock(at + SECOND, naive(at + SECOND + settled), is_set=later == "set")
+    hub.measure(at + MINUTE, frame(naive(measured + jumped)), live=False)
+    messages.append((hub.key_record, hub.run()))
+    return hub, messages
+
+
+def dates(office):
+    calendar = office.calendar()
+    return [str(day.date) for day in calendar.days if day.readings], len(calendar.held)
+
+
+def test_a_clock_that_jumped_twice_with_nobody_knowing_when_it_was_seen_places_no_reading(office):
+    hub, messages = live_in_the_dark(office)
+    for message in messages:
+        office.take(hub, *message)
+    assert dates(office) == ([], 1)
+    assert judge_everything(office) == 0
+    assert office.verify().problems == []
+
+
+def test_where_the_clock_is_as_it_was_what_was_seen_in_the_dark_costs_no_reading(office):
+    hub, messages = live_in_the_dark(office, jumped=0, settled=0)
+    for message in messages:
+        office.take(hub, *message)
+    assert dates(office) == (["2026-03-02"], 0)
+
+
+@given(st.permutations(range(3)), st.sampled_from(["read", "set"]))
+def test_in_whatever_order_the_dark_is_told_of_it_counts_alike(tmp_path_factory, order, later):
+    office = Office(tmp_path_factory.mktemp("office"))
+    hub, messages = live_in_the_dark(office, later=later)
+    for number in order:
+        office.take(hub, *messages[number])
+    assert judge_everything(office) == 0
+    office.ledger.close()

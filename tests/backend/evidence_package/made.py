@@ -62,13 +62,13 @@ def fill(office, days=18, name="hub-1"):
     return hub
 
 
-def measure_day(office, hub, at_ms, *more):
+def measure_day(office, hub, at_ms, *more, shown=-NEW_YORK_AHEAD):
     """An epoch of one morning: the clock is read, a reading comes live, the epoch is closed."""
     begin = hub.begin if hub.epoch is None else hub.begin_next
     begin(at_ms - 2 * MINUTE)
     hub.describe(at_ms - MINUTE)
-    hub.clock(at_ms - MINUTE, naive(at_ms - MINUTE - NEW_YORK_AHEAD))
-    hub.measure(at_ms, frame(naive(at_ms - MINUTE - NEW_YORK_AHEAD)))
+    hub.clock(at_ms - MINUTE, naive(at_ms - MINUTE + shown))
+    hub.measure(at_ms, frame(naive(at_ms - MINUTE + shown)))
     for step in more:
         step(hub, at_ms)
     office.now_ms = at_ms + MINUTE

@@ -110,6 +110,31 @@ def test_a_boot_without_a_clock_travels_with_its_anchors(office, tmp_path):
     assert check(unpacked(package, tmp_path)).problems == []
 
 
+def test_a_clock_that_was_seen_to_jump_in_a_boot_without_time_is_judged_alike(office, tmp_path):
+    hub = fill(office, days=2)
+    dark, late = MORNING + 3 * DAY, MORNING + 5 * DAY
+    hub.boot, hub.quality = bytes([7] * 16), 0
+    hub.begin_next(dark - 2 * MINUTE)
+    hub.describe(dark - MINUTE)
+    hub.clock(dark, naive(dark + DAY))
+    office.take(hub, hub.key_record, hub.run(), hub.close())
+    hub.boot, hub.quality = bytes([8] * 16), 5
+    told = frame(naive(dark + DAY + HOUR))
+    measure_day(
+        office, hub, late, lambda hub, at: hub.measure(at + MINUTE, told, live=False), shown=-HOUR
+    )
+    for day in range(1, 40):
+        measure_day(office, hub, late + day * DAY, shown=-HOUR)
+    for period in (1, 2):
+        office.now_ms = utc(2026, 5, 1)
+        package = make(office, period=period)
+        files = unpacked(package, tmp_path)
+        assert check(files).problems == []
+        # In the clock's own words it would be of the day on which nobody measured.
+        assert str(naive(dark + DAY).date()) not in [str(day) for day in package.verdict.days]
+    assert len([one for one in office.calendar().held if one.detail == "several-offsets"]) == 1
+
+
 def test_a_clock_that_was_set_and_what_came_again_by_another_hub_are_judged_alike(office, tmp_path):
     hub = fill(office, days=3)
     at_ms = MORNING + 3 * DAY
