@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 
 from backend.histories import History, Shared
 from backend.instants import Anchor, Interval, by_boot, instant
-from backend.stretches import Offset, less
+from backend.stretches import Offset, doubted, less
 
 __all__ = [
     "Anchor",
@@ -70,6 +70,17 @@ class Delivered(NamedTuple):
     arrived_ms: int
 
 
+class KnownClock(NamedTuple):
+    """`cut` gives the stretches by the clock facts that bear on a reading, and these live offsets.
+
+    `doubts` are findings of which nobody knows when they were made: they make no candidate, and
+    stand against what there is. What is live was measured when it came, whatever they say.
+    """
+
+    cut: Callable[[Sequence[Offset]], History]
+    doubts: Sequence[Offset] = ()
+
+
 class Method(StrEnum):
     """How an interval was found."""
 
@@ -106,20 +117,20 @@ def judge(
     offsets = [o for f in clock_facts if (o := find_offset(f, anchors_by_boot))]
     shared = Shared(offsets)
 
-    def cut_with(live: Sequence[Offset]) -> History:
+    def cut(live: Sequence[Offset]) -> History:
         return shared.cut(0, len(offsets), live)
 
-    return judge_by(sightings, cut_with, anchors_by_boot, enrolled_ms, delivered)
+    return judge_by(sightings, KnownClock(cut), anchors_by_boot, enrolled_ms, delivered)
 
 
 def judge_by(
     sightings: Sequence[Seen],
-    cut_with: Callable[[Sequence[Offset]], History],
+    clock: KnownClock,
     anchors_by_boot: Mapping[bytes, Sequence[Anchor]],
     enrolled_ms: int,
     delivered: Iterable[Delivered] = (),
 ) -> Judgement:
-    """As `judge`; `cut_with` gives the stretches by the clock facts and these live offsets."""
+    """As `judge`, by what is known of the device's clock."""
     received = [
         (seen, at) for seen in sightings if (at := instant(Anchor(*seen[:4]), anchors_by_boot))
     ]
@@ -130,7 +141,7 @@ def judge_by(
 
     device_time = next((s.device_time for s in sightings if s.device_time is not None), None)
     if device_time is not None:
-        history = cut_with([_offset_of_live(device_time, at) for _, at in live])
+        history = clock.cut([_offset_of_live(device_time, at) for _, at in live])
         found = history.candidates(device_time, arrived_ms, enrolled_ms)
         if len(found) > 1:
             earlier_ms = arrived_ms - SESSION_MS
@@ -143,7 +154,12 @@ def judge_by(
             passed = {only[0].stretch for only in handed_over if len(only) == 1}
             found = [c for c in found if c.stretch not in passed] or found
         if found:
-            intervals = sorted({candidate.measured for candidate in found})
+            intervals = sorted(
+                {
+                    *(candidate.measured for candidate in found),
+                    *(() if live else doubted(device_time, clock.doubts, arrived_ms)),
+                }
+            )
             return Judgement(Method.DEVICE_CORRECTED, tuple(intervals))
     if live:
         at = min((at for _, at in live), key=lambda at: at.to_ms)

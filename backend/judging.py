@@ -7,43 +7,37 @@ its device handed over within it.
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from functools import partial
-from itertools import accumulate, chain, pairwise
+from itertools import chain
 from operator import itemgetter
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, func, select
 
+from backend.device_clocks import NO_CLOCK, load_facts
 from backend.feed import tell
-from backend.histories import History, Shared
 from backend.judge import (
-    Anchor,
     ClockFact,
     Delivered,
     Interval,
     Judgement,
     Method,
     Seen,
-    find_offset,
     judge_by,
 )
 from backend.patients import load_assignments, load_zones, midnight_ms
 from backend.placing import load_anchors
-from backend.reach import EVER_MS, NEIGHBOURS, Reach, find_reach, neighbour
+from backend.reach import Reach, find_reach
 from backend.rows import add_rows
-from backend.stretches import Offset, between
-from backend.tables import device_clock, epoch, judgement, measured, sighting
+from backend.tables import judgement, measured, sighting
 
 SIGHTINGS = 8
 ENROLMENT = "enrolment"
 Held = tuple[int, Judgement]
 _NONE: Mapping[int, Any] = {}
 _SEEN = itemgetter(*Seen._fields)
-_NAME = (device_clock.c.epoch, device_clock.c.sequence)
 
 
 class _Case(NamedTuple):
@@ -52,58 +46,6 @@ class _Case(NamedTuple):
     device: int
     seen: Sequence[Seen]
     reach: Reach | None
-
-
-class _Facts(NamedTuple):
-    """What is known of a device's clock, by time.
-
-    `unplaced` has by number of a fact what the clock showed between it and the one before, in
-    boots of which nobody ever knew the time.
-    """
-
-    placed: Sequence[int]
-    facts: Sequence[ClockFact]
-    unplaced: Mapping[int, Sequence[datetime]] = _NONE
-
-    def share(self, anchors: Mapping[bytes, Sequence[Anchor]]) -> _Clock:
-        """What they say of the clock, for all readings."""
-        offsets = [find_offset(fact, anchors) for fact in self.facts]
-        unsure: list[Sequence[Offset]] = [[] for _ in offsets]
-        for number, shown in self.unplaced.items():
-            before, after = offsets[number - 1], offsets[number]
-            if before and after:
-                found = (between(before, after, device_time) for device_time in shown)
-                unsure[number] = [offset for offset in found if offset is not None]
-        said = [
-            [*beside, *([] if offset is None else [offset])]
-            for beside, offset in zip(unsure, offsets, strict=True)
-        ]
-        known = list(accumulate(map(len, said), initial=0))
-        begins = [number + len(beside) for number, beside in zip(known, unsure, strict=False)]
-        return _Clock(self.placed, [*begins, known[-1]], known, Shared([*chain(*said)]))
-
-
-class _Clock(NamedTuple):
-    """`begins` and `ends` count what is said before each fact, with or without what is unplaced.
-
-    What is unplaced lies between a fact and the one before: it bears where both do.
-    """
-
-    placed: Sequence[int]
-    begins: Sequence[int]
-    ends: Sequence[int]
-    shared: Shared
-
-    def cut(self, reach: Reach | None, live: Sequence[Offset]) -> History:
-        """The stretches by the facts within the reach and these live offsets."""
-        if reach is None:
-            return self.shared.cut(0, 0, live)
-        first = max(0, bisect_left(self.placed, reach[0]) - NEIGHBOURS)
-        last = min(len(self.placed), bisect_right(self.placed, reach[1]) + NEIGHBOURS)
-        return self.shared.cut(self.begins[first], self.ends[last], live)
-
-
-_NO_CLOCK = _Clock((), (0,), (0,), Shared(()))
 
 
 def judge_again(
@@ -119,7 +61,7 @@ def judge_again(
     known = [reading for reading in causes if reading not in new]
     cases = {reading: _as_case(rows) for reading, rows in new.items()}
     cases |= _load_cases(connection, known)
-    facts = _load_facts(connection, cases.values())
+    facts = load_facts(connection, _find_reaches(cases.values()))
     enrolled = _load_enrolled(connection, {case.device for case in cases.values()})
     stamped: Iterable[Seen | ClockFact] = chain(
         *(case.seen for case in cases.values()), *(known.facts for known in facts.values())
@@ -129,9 +71,8 @@ def judge_again(
     clocks = {device: known.share(anchors) for device, known in facts.items()}
 
     def judge_case(case: _Case, delivered: Iterable[Delivered] = ()) -> Judgement:
-        cut_with = partial(clocks.get(case.device, _NO_CLOCK).cut, case.reach)
-        enrolled_ms = enrolled.get(case.device, 0)
-        return judge_by(case.seen, cut_with, anchors, enrolled_ms, delivered)
+        clock = clocks.get(case.device, NO_CLOCK).known_to(case.reach)
+        return judge_by(case.seen, clock, anchors, enrolled.get(case.device, 0), delivered)
 
     found = {reading: judge_case(case) for reading, case in cases.items()}
     open_cases = {
@@ -255,65 +196,12 @@ def _load_cases(connection: Connection, readings: Collection[int]) -> dict[int, 
     return {reading: _make_case(*case) for reading, case in cases.items()}
 
 
-def _load_facts(connection: Connection, cases: Iterable[_Case]) -> dict[int, _Facts]:
+def _find_reaches(cases: Iterable[_Case]) -> Mapping[int, Sequence[Reach]]:
     reaches: dict[int, list[Reach]] = defaultdict(list)
     for case in cases:
         if reach := case.reach:
             reaches[case.device].append(reach)
-    found = {}
-    placed = device_clock.c.placed_ms
-    for device, of_device in reaches.items():
-        since = min(first for first, _ in of_device)
-        until = max(last for _, last in of_device)
-        rows = connection.execute(
-            select(placed, *_NAME, *(device_clock.c[name] for name in ClockFact._fields))
-            .where(
-                device_clock.c.device == device,
-                placed >= func.coalesce(neighbour(device, since, -1), 0),
-                placed <= func.coalesce(neighbour(device, until, 1), EVER_MS),
-            )
-            .order_by(placed, *_NAME)
-        ).all()
-        found[device] = _Facts(
-            [row[0] for row in rows],
-            [ClockFact(*row[3:]) for row in rows],
-            _load_unplaced(connection, device, [row[1:3] for row in rows]),
-        )
-    return found
-
-
-def _load_unplaced(
-    connection: Connection, device: int, names: Sequence[Sequence[int]]
-) -> Mapping[int, Sequence[datetime]]:
-    """What a device's clock showed at an unknown instant between two of these facts, in order.
-
-    Between which is known where one hub found all of it, one after the other.
-    """
-    found: dict[int, list[datetime]] = defaultdict(list)
-    rows = connection.execute(
-        select(*_NAME, device_clock.c.device_time)
-        .where(
-            device_clock.c.device == device,
-            device_clock.c.placed_ms.is_(None),
-            device_clock.c.epoch >= min((number for number, _ in names), default=0),
-            device_clock.c.epoch <= max((number for number, _ in names), default=0),
-        )
-        .order_by(*_NAME)
-    ).all()
-    if rows:
-        numbers = {number for number, *_ in (*names, *rows)}
-        hubs = dict(
-            map(
-                tuple,
-                connection.execute(select(epoch.c.id, epoch.c.hub).where(epoch.c.id.in_(numbers))),
-            )
-        )
-        for number, (before, after) in enumerate(pairwise(names), 1):
-            for one, sequence, device_time in rows:
-                is_between = tuple(before) < (one, sequence) < tuple(after)
-                if is_between and hubs[before[0]] == hubs[one] == hubs[after[0]]:
-                    found[number].append(device_time)
-    return found
+    return reaches
 
 
 def _load_delivered(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -60,6 +60,18 @@ def between(before: Offset, after: Offset, device_time: datetime) -> Offset | No
         return None
     at = Interval(before.at.from_ms, after.at.to_ms)
     return Offset(at, less(at, device_time), is_set=False)
+
+
+def doubted(device_time: datetime, doubts: Iterable[Offset], arrived_ms: int) -> Iterator[Interval]:
+    """When it can have been measured by offsets of which only the limits are known, if at all."""
+    shown = device_ms(device_time)
+    for doubt in doubts:
+        by_this = measured_by(shown, doubt)
+        within = Interval(
+            max(by_this.from_ms, doubt.at.from_ms), min(by_this.to_ms, doubt.at.to_ms, arrived_ms)
+        )
+        if within.from_ms <= within.to_ms:
+            yield within
 
 
 def cut(offsets: Sequence[Offset]) -> list[Stretch]:
