@@ -2,7 +2,7 @@
 # make test    every test but the long ones
 # make test-interop    the foreign consumers in docs/consumers against hub, broker and vectors
 # make bench   every budget of the design against its peers (under 20 minutes); docs/performance.md
-# make test-faults   the long tests, then faults injected and counted, within the hour; QUICK=1 in ten minutes
+# make test-faults   the long tests, then faults injected and counted, over an hour; QUICK=1 in ten minutes
 # make test-mutants    every small change to the billing rules, each held against their tests; MODULES="supply …" for some
 # make test-install    office and hub installed in clean roots of Debian 12 by the README's own lines; as root
 # make check   style, types, import rules, settings schema, systemd's verdict on the units
