@@ -287,13 +287,17 @@ class Home(Quarter):
                 air.stale.add(dice.choice((self.cuff, self.meter)).address)
             elif kind == "adapter unplugged":
                 air.unplug()
-                await asyncio.sleep(dice.expovariate(1 / (5 * HOUR_S)))
-                air.plug_in()
+                try:  # what the last of the days interrupts is plugged in again all the same
+                    await asyncio.sleep(dice.expovariate(1 / (5 * HOUR_S)))
+                finally:
+                    air.plug_in()
             else:
                 air.is_served = False
                 air.lose()
-                await asyncio.sleep(dice.uniform(1, 60))
-                air.is_served = True
+                try:
+                    await asyncio.sleep(dice.uniform(1, 60))
+                finally:
+                    air.is_served = True
 
     async def _break_net(self) -> None:
         dice, net = self.dice, self.net
