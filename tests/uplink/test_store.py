@@ -19,6 +19,7 @@ from uplink.checkpoints import Signed
 from uplink.errors import OutboxFull
 from uplink.statements import CHAIN_START, Ending, extend_chain
 from uplink.store import Store
+from uplink.wire import MAX_SEQUENCE
 
 HOUR_MS = 3_600_000
 KEEP_DAYS = 14
@@ -185,6 +186,11 @@ class StoreMachine(RuleBasedStateMachine):
         assert found >= self.waiting()
         assert all(self.rows[name] == RELEASED for name in found - self.waiting())
         self.rows |= dict.fromkeys(found, WAITING)
+        # A receipt that named what was refused is lost with the rest: it is refused once more.
+        numbers = self.shelf.epochs.by_number
+        refused = {(numbers[n >> 32].kid, n & MAX_SEQUENCE) for n in self.shelf.quarantine}
+        assert all(self.rows[name] in {REFUSED, RELEASED} for name in refused)
+        self.rows |= dict.fromkeys(refused, REFUSED)
         self.restart()
 
     def restart(self):
