@@ -221,19 +221,23 @@ class Forwarder:
 
     async def _say_status(self, link: Connection) -> None:
         """Publish the retained status after connecting, on a change of class, else daily."""
-        standing, health = self.standing, self._tell_health()
-        to_say = (
-            standing.is_office_silent,
-            bool(standing.refusal),
+        if self._grade(self._tell_health()) == self._said and self._now() < self._say_at:
+            return
+        stats = await self._outbox.stats()
+        health = self._tell_health()
+        self._said = self._grade(health)  # meanwhile it may have become another
+        self._say_at = self._now() + self._pace.status_s
+        status = describe(self.standing, stats, self._route.software, health)
+        link.publish(self._route.topic("status"), status, is_retained=True)
+
+    def _grade(self, health: Health) -> tuple[bool, ...]:
+        """What the office is told at once when it changes."""
+        return (
+            self.standing.is_office_silent,
+            bool(self.standing.refusal),
             bool(self._outbox.quarantined),
             *health.grade,
         )
-        if to_say == self._said and self._now() < self._say_at:
-            return
-        self._said, self._say_at = to_say, self._now() + self._pace.status_s
-        stats = await self._outbox.stats()
-        status = describe(standing, stats, self._route.software, health)
-        link.publish(self._route.topic("status"), status, is_retained=True)
 
 
 def _name_runs(runs: Iterable[Run]) -> dict[bytes, list[tuple[int, int]]]:

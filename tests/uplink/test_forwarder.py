@@ -189,8 +189,8 @@ async def stand(tmp_path, broker, authority):
             stack.push_async_callback(office.close)
             return office
 
-        async def hub(self, office, pace=SOON, is_running=True, **route):
-            outbox = await Outbox.open(
+        async def hub(self, office, pace=SOON, is_running=True, kind=Outbox, **route):
+            outbox = await kind.open(
                 tmp_path / "outbox.db", quota_bytes=1 << 24, journal=self.steps.note
             )
             stack.push_async_callback(outbox.close)
@@ -281,6 +281,31 @@ async def test_a_silent_office_is_said_and_costs_a_bounded_number_of_messages(st
     await hub.until_delivered()
     assert not hub.standing.is_office_silent
     await office.until(lambda: not json.loads(office.statuses[-1].payload)["office_silent"])
+
+
+async def test_what_changed_for_a_moment_while_the_status_was_made_is_not_what_stays_told(stand):
+    class HastyOutbox(Outbox):
+        is_first = True
+
+        async def stats(self):
+            stats = await super().stats()
+            if self.is_first:
+                self.is_first = False
+                tell(True)
+                asyncio.get_running_loop().call_soon(tell, False)
+            return stats
+
+    def tell(is_silent):
+        hub.standing.is_office_silent = is_silent
+        hub.forwarder.news()
+
+    office = await stand.office()
+    hub = await stand.hub(office, is_running=False, kind=HastyOutbox)
+    stand.start(hub)
+    await office.until(lambda: len(office.statuses) >= 2)
+    await hub.settled()
+    told = [json.loads(status.payload)["office_silent"] for status in office.statuses]
+    assert told == [True, False]
 
 
 async def test_a_new_connection_while_the_office_is_silent_offers_the_oldest_batch_alone(stand):
