@@ -26,6 +26,7 @@ from gateway.links.ble import Central
 from gateway.links.gatt import Station
 from gateway.links.radio import load_radio
 from gateway.liveness import Liveness
+from gateway.logs.leftovers import tell_leftover
 from gateway.matching import refuse_ties
 from gateway.memory import Memory
 from gateway.network.meter import Roots
@@ -82,6 +83,7 @@ async def run(  # noqa: PLR0913, PLR0915  what may be lent, and a statement for 
     Raises SettingsError and OutboxNewer, which only a person mends, OutboxLocked, ControlInUse, and
     an ExceptionGroup of what broke on the way: nothing was acknowledged that is not on flash.
     """
+    asyncio.get_running_loop().set_exception_handler(tell_leftover)
     stop = _heed_signals()
     installed = load_credentials(settings.credentials)
     clock = keep_time(settings, machine or SystemClock(), lambda: renewal.credentials.told_ms)

@@ -24,6 +24,7 @@ from drivers.spi import Item
 from gateway.devices import Device
 from gateway.errors import DeviceMismatch
 from gateway.links import Connection, Link
+from gateway.logs.leftovers import find_origin
 from gateway.pipeline import Pipeline, describe, draft_bond
 from gateway.recorder import Recorder
 from uplink.errors import OutboxFull
@@ -152,7 +153,7 @@ class Sessions:
             event,
             device=self.device.name,
             error=type(error).__name__,
-            at=_find_origin(error),
+            at=find_origin(error),
             hint=hint,
         )
 
@@ -164,13 +165,3 @@ class Sessions:
             log.info("device-back", device=self.device.name)
         counts = {"readings": pipeline.readings, "empty": pipeline.empty}
         log.debug("session-ended", device=self.device.name, **counts)
-
-
-def _find_origin(error: Exception) -> str:
-    """Where it was raised, as module and line: a message could hold a value."""
-    trace = error.__traceback__
-    while trace and trace.tb_next:
-        trace = trace.tb_next
-    if trace is None:
-        return ""
-    return f"{trace.tb_frame.f_globals.get('__name__')}:{trace.tb_lineno}"

@@ -38,6 +38,7 @@ FACTS: Mapping[str, tuple[str, ...]] = {
     "device-mismatch": OF_A_DEVICE,
     "device-refuses": OF_A_DEVICE,
     "device-removed": ("device", "uid"),
+    "error-left-over": ("what", "at"),
     "hub-ready": ("devices", "waiting"),
     "job-crashed": ("error",),
     "light-away": ("error",),

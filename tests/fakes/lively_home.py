@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.logs.leftovers import tell_leftover
 from tests.fakes.bluez_home import BluezHome
 from tests.fakes.bus_loop import BusLoop
 from tests.fakes.systemd1 import FakeSystemd
@@ -83,6 +84,7 @@ def play(tmp_path, monkeypatch):
         monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", home.daemon.address)
 
         async def run():
+            asyncio.get_running_loop().set_exception_handler(tell_leftover)
             async with home:
                 return await scenario(home)
 
