@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from backend.billing.policy import DEFAULT
-from backend.patient_facts import judge_patient
+from backend.patients.examine import judge_patient
 from benchmarks.claim import Claim
 from tests.backend.evidence_package import made
 from tests.backend.office import DAY, HOUR, MINUTE, PATIENT, START, Office, SealingHub, frame, naive

@@ -7,9 +7,9 @@ import json
 import sys
 from datetime import UTC, datetime
 
-from backend.access import LOG, Access, find_breaks, load_accesses
 from backend.cli.reader import add_reader, note
 from backend.config import load
+from backend.guarding.access import LOG, Access, find_breaks, load_accesses
 from backend.ledger import open_ledger
 
 

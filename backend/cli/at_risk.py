@@ -9,14 +9,14 @@ from pathlib import Path
 
 import msgspec
 
-from backend.at_risk import Item, find_all
 from backend.cli.parsing import as_argument
 from backend.cli.reader import add_reader, note
 from backend.clock import load_clock
 from backend.config import load
 from backend.errors import SinkFailed
 from backend.ledger import open_ledger
-from backend.patient_typed import as_instant
+from backend.patients.at_risk import Item, find_all
+from backend.patients.courses import as_instant
 from backend.sinks.token import load_token
 from backend.sinks.webhook import Webhook, check_url
 from drivers.errors import Retry

@@ -7,9 +7,9 @@ import json
 import sys
 from pathlib import Path
 
-from backend.backup import back_up
 from backend.cli.reader import add_reader, add_seal, note
 from backend.config import load
+from backend.guarding.backup import back_up
 from backend.ledger import open_ledger
 
 

@@ -13,12 +13,12 @@ from backend.cli.parsing import parse_month
 from backend.cli.reader import add_reader, note
 from backend.clock import load_clock
 from backend.config import load
-from backend.days import Calendar, Day, Held, load_calendar
 from backend.errors import EpisodeUnknown
 from backend.ledger import open_ledger
-from backend.patient_grid import load_grid
-from backend.patient_grid_view import COUNTED, EMPTY, EXCLUDED, draw_grid, grid_as_json
-from backend.patient_typed import as_instant
+from backend.patients.courses import as_instant
+from backend.patients.days import Calendar, Day, Held, load_calendar
+from backend.patients.grid import load_grid
+from backend.patients.grid_view import COUNTED, EMPTY, EXCLUDED, draw_grid, grid_as_json
 
 LEGEND = (
     f"{COUNTED} qualifying day   {EXCLUDED} readings, none of which counts   {EMPTY} no reading"

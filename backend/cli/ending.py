@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from backend.cli.reader import system_user
 from backend.config import Settings
-from backend.enrolled import load_enrolled
-from backend.facts_log import LOG, FactsLog
+from backend.enrolment.membership import End, end_hub
+from backend.facts.enrolled import load_enrolled
+from backend.facts.log import LOG, FactsLog
+from backend.facts.missing import look_for_missing
 from backend.ledger import Ledger, open_ledger
-from backend.membership import End, end_hub
-from backend.missing import look_for_missing
 
 
 def enter_end(settings: Settings, hub: str, end: End, now_ms: int) -> Ledger:

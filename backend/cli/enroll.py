@@ -11,14 +11,14 @@ from pathlib import Path
 from backend.cli.reader import system_user
 from backend.clock import load_clock
 from backend.config import load
-from backend.enroll import Monitoring, answer, enter_hub, enter_monitoring, read
-from backend.enrolled import load_enrolled
+from backend.enrolment.enroll import Monitoring, answer, enter_hub, enter_monitoring, read
+from backend.enrolment.keys import load_authority
+from backend.enrolment.membership import load_member
 from backend.errors import EnrolmentRefused
-from backend.facts_log import LOG, FactsLog
-from backend.keys import load_authority
+from backend.facts.enrolled import load_enrolled
+from backend.facts.log import LOG, FactsLog
+from backend.facts.missing import look_for_missing
 from backend.ledger import open_ledger
-from backend.membership import load_member
-from backend.missing import look_for_missing
 
 RANDOM_ID_BYTES = 16
 

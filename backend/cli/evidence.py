@@ -16,7 +16,7 @@ from backend.cli.parsing import parse_month, parse_number, parse_time
 from backend.cli.reader import add_reader, add_seal, note, system_user
 from backend.clock import load_clock
 from backend.config import Settings, load
-from backend.epochs import Opener
+from backend.enrolment.keys import load_opening_keys
 from backend.errors import EvidenceRefused, PackageUnusable
 from backend.evidence_package.archive import unpack
 from backend.evidence_package.asked import Asked
@@ -25,11 +25,11 @@ from backend.evidence_package.contents import Source
 from backend.evidence_package.judging import JUDGING
 from backend.evidence_package.make import Package, find_as_of, make_evidence
 from backend.evidence_package.signing import SignOff, sign_off
-from backend.exports import write_export
-from backend.keys import load_opening_keys
+from backend.facts.missing import find_missing
+from backend.guarding.exports import write_export
+from backend.intake.epochs import Opener
 from backend.ledger import Ledger, open_ledger
-from backend.missing import find_missing
-from backend.registry import load_drivers
+from backend.proving.registry import load_drivers
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _STATEMENT = "I have looked at this package, and did not count what is in it."

@@ -16,12 +16,12 @@ from backend.cli.reader import add_reader, note
 from backend.clock import load_clock
 from backend.config import Settings, load
 from backend.errors import FactFault, PatientUnknown
-from backend.fact_entry import Entered, enter, parse, parse_lines
-from backend.fact_kinds import KINDS, WITHDRAWAL
-from backend.fact_rows import Stated, load_stated
-from backend.facts_log import LOG, FactsLog
+from backend.facts.entry import Entered, enter, parse, parse_lines
+from backend.facts.kinds import KINDS, WITHDRAWAL
+from backend.facts.log import LOG, FactsLog
+from backend.facts.missing import look_for_missing
+from backend.facts.rows import Stated, load_stated
 from backend.ledger import open_ledger
-from backend.missing import look_for_missing
 from backend.tables import patient
 
 

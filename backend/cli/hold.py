@@ -8,10 +8,10 @@ import sys
 
 from backend.clock import load_clock
 from backend.config import load
-from backend.facts_log import LOG, FactsLog
-from backend.holds import Hold, enter_hold
+from backend.facts.log import LOG, FactsLog
+from backend.facts.missing import look_for_missing
+from backend.guarding.holds import Hold, enter_hold
 from backend.ledger import open_ledger
-from backend.missing import look_for_missing
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

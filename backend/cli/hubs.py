@@ -7,9 +7,9 @@ import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from backend.completeness import Completeness, EpochJudgement, Fate, State
+from backend.completeness.hubs import Hub, Incident, load_hubs, load_incidents
+from backend.completeness.rule import Completeness, EpochJudgement, Fate, State
 from backend.config import load
-from backend.hubs import Hub, Incident, load_hubs, load_incidents
 from backend.ledger import open_ledger
 
 _WORDS = {

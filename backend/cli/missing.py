@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from backend.cli.reader import add_reader, note
 from backend.clock import load_clock
 from backend.config import load
+from backend.facts.missing import Missing, accept_missing, find_missing
 from backend.ledger import open_ledger
-from backend.missing import Missing, accept_missing, find_missing
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

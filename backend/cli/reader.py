@@ -8,13 +8,13 @@ import pwd
 import sys
 from pathlib import Path
 
-from backend.access import LOG, Reader, note_access, note_end
 from backend.clock import load_clock
 from backend.config import Settings
-from backend.facts_log import LOG as FACTS
-from backend.facts_log import FactsLog
+from backend.facts.log import LOG as FACTS
+from backend.facts.log import FactsLog
+from backend.facts.missing import find_missing, look_for_missing
+from backend.guarding.access import LOG, Reader, note_access, note_end
 from backend.ledger import Ledger
-from backend.missing import find_missing, look_for_missing
 
 
 def add_reader(parser: argparse.ArgumentParser, *, by: bool = True) -> None:

@@ -7,12 +7,12 @@ import json
 import sys
 from pathlib import Path
 
-from backend.backup import restore
 from backend.cli.reader import add_reader, note
 from backend.config import load
-from backend.keys import read_key
+from backend.enrolment.keys import read_key
+from backend.facts.missing import find_missing
+from backend.guarding.backup import restore
 from backend.ledger import open_ledger
-from backend.missing import find_missing
 from uplink.keys import OpeningKey
 
 

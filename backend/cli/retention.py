@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from backend.cli.reader import add_reader, note
 from backend.clock import load_clock
 from backend.config import load
-from backend.holds import YEARS, Kept, load_kept, retention_ends_ms
+from backend.guarding.holds import YEARS, Kept, load_kept, retention_ends_ms
 from backend.ledger import open_ledger
 
 

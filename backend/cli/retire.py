@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from backend.cli.ending import enter_end
 from backend.clock import load_clock
 from backend.config import load
-from backend.membership import RETIRED, End
+from backend.enrolment.membership import RETIRED, End
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

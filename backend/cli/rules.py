@@ -13,9 +13,7 @@ from backend.cli.parsing import add_action
 from backend.clock import load_clock
 from backend.config import load
 from backend.errors import RuleSetRefused
-from backend.ledger import open_ledger
-from backend.patient_typed import as_instant
-from backend.rule_rows import (
+from backend.facts.rule_rows import (
     Known,
     Signature,
     enter_rule_set,
@@ -23,6 +21,8 @@ from backend.rule_rows import (
     parse_rule_set,
     sign_rule_set,
 )
+from backend.ledger import open_ledger
+from backend.patients.courses import as_instant
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

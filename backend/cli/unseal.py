@@ -6,9 +6,9 @@ import argparse
 import json
 from pathlib import Path
 
-from backend.exports import write_export
-from backend.keys import read_key
-from backend.sealed_files import unseal
+from backend.enrolment.keys import read_key
+from backend.guarding.exports import write_export
+from backend.guarding.sealed_files import unseal
 from uplink.keys import OpeningKey
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Table
 from backend.billing.facts import Facts, Question
 from backend.billing.policy import Policy
 from backend.billing.rule_sets import RuleSets
-from backend.patient_window import Looked
+from backend.patients.window import Looked
 
 FORMAT = 1
 

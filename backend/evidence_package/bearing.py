@@ -1,7 +1,7 @@
 """Which records bear on the judgement of some readings.
 
 Their sightings; what the same devices showed and handed over within their reach, with the clock
-facts beside it (backend.reach); and, of a boot whose clock was not set, its anchors.
+facts beside it (backend.dating.reach); and, of a boot whose clock was not set, its anchors.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Row, func, or_, select
 
 from backend import tables
+from backend.dating.reach import EVER_MS, Reach, find_reach, neighbour
 from backend.ranges import merge
-from backend.reach import EVER_MS, Reach, find_reach, neighbour
 
 Key = tuple[int, int]
 """The epoch's number in the ledger, and the sequence."""

@@ -17,7 +17,7 @@ from backend import tables
 from backend.billing.facts import Reading
 from backend.billing.rule_sets import RuleSets
 from backend.billing.verdict import Verdict, judge_every_way
-from backend.epochs import Opener
+from backend.enrolment.membership import load_sign_keys
 from backend.evidence_package.asked import Asked, Judging
 from backend.evidence_package.excerpt import Cutter, Excerpt, Told
 from backend.evidence_package.lines import (
@@ -36,7 +36,7 @@ from backend.evidence_package.rows import as_document, as_lines, spell
 from backend.evidence_package.scope import find_hull, select_readings
 from backend.evidence_package.standing import Statements, load_statements, tell_completeness
 from backend.evidence_package.stated import load_stated_rows
-from backend.membership import load_sign_keys
+from backend.intake.epochs import Opener
 from backend.ranges import Range
 
 README = b"""Evidence for one period of remote monitoring of one patient.

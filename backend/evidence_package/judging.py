@@ -6,9 +6,9 @@ from sqlalchemy import Connection
 
 from backend.billing.rule_sets import RuleSets
 from backend.evidence_package.asked import Asked, Judging, Loaded
-from backend.patient_basis import load_basis, load_recurring
-from backend.patient_window import Window
-from backend.rule_rows import load_rule_sets
+from backend.facts.rule_rows import load_rule_sets
+from backend.patients.basis import load_basis, load_recurring
+from backend.patients.window import Window
 from backend.tables import fact, rule_set, rule_signature
 
 

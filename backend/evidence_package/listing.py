@@ -14,11 +14,11 @@ from backend.billing.facts import Reading
 from backend.billing.periods import LENGTH
 from backend.billing.reasons import WORDS, Exclusion
 from backend.billing.verdict import Verdict
+from backend.dating.judging import load_judgements
 from backend.evidence_package.excerpt import Excerpt, Taken
 from backend.evidence_package.rows import spell
-from backend.judging import load_judgements
 from backend.naming import Name, as_measurement, identity_bytes, reading_id
-from backend.patient_readings import name_of
+from backend.patients.readings import name_of
 from uplink.records import DeviceRecord, EventRecord, ReadingRecord, SeriesRecord
 
 _AT_ONCE = 500

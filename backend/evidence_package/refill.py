@@ -14,14 +14,14 @@ from typing import Any
 from sqlalchemy import Connection, insert, select
 
 from backend import tables
-from backend.epochs import Epoch, Opened, Opener, make_epoch
-from backend.evidence import find_fault
+from backend.dating.judging import judge_again
 from backend.evidence_package.asked import Judging
 from backend.evidence_package.lines import DataKeyLine, HubLine, SignedLine
 from backend.evidence_package.parts import Parts
-from backend.facts import add_facts
-from backend.judging import judge_again
+from backend.intake.epochs import Epoch, Opened, Opener, make_epoch
+from backend.intake.sightings import add_facts
 from backend.naming import as_measurement, kind_of
+from backend.proving.frames import find_fault
 from drivers.spi import Driver
 from uplink.errors import SealError, WireError
 from uplink.keys import DataKey

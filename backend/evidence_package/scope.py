@@ -1,7 +1,7 @@
 """Which readings are evidence for a period: no more of a patient than its verdict looks at.
 
 That is what was measured or received about the period and the month asked for, and up to the first
-date that counts, for that one begins all periods (backend.patient_window).
+date that counts, for that one begins all periods (backend.patients.window).
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from datetime import UTC, datetime, tzinfo
 from backend.billing.facts import Facts, Reading
 from backend.billing.verdict import Verdict
 from backend.billing.zones import ONE_DAY, midnight
-from backend.fact_rows import Between
-from backend.patient_typed import as_ms
-from backend.patient_window import Looked
+from backend.facts.rows import Between
+from backend.patients.courses import as_ms
+from backend.patients.window import Looked
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
 

@@ -12,7 +12,7 @@ import msgspec
 
 from backend.errors import PackageUnusable, SignOffRefused
 from backend.evidence_package.asked import Asked
-from backend.exports import write_export
+from backend.guarding.exports import write_export
 
 SUFFIX = ".signed.json"
 

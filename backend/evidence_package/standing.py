@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Row, select
 
 from backend import tables
-from backend.completeness import Begun, EpochJudgement, Facts, judge_hub
+from backend.completeness.rule import Begun, EpochJudgement, Facts, judge_hub
 from backend.evidence_package.excerpt import Excerpt, Told, by_hub
 from backend.ranges import Range, merge
 from uplink.statements import CHAIN_START, Checkpoint, Ending, Previous, extend_chain

@@ -11,7 +11,7 @@ import msgspec
 import structlog
 
 from backend.errors import SinkFailed
-from backend.relayed import MARK
+from backend.relay.relayed import MARK
 from backend.sinks import BYTES, Page
 from drivers.errors import Retry
 

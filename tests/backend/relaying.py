@@ -4,11 +4,11 @@ from queue import SimpleQueue
 
 import msgspec
 
-from backend.feed import enter_sink
-from backend.relay import Relay
-from backend.relay_pages import Pages
-from backend.relayed import Relayed
-from backend.taking import Storing, Taken
+from backend.intake.taking import Storing, Taken
+from backend.relay.feed import enter_sink
+from backend.relay.pages import Pages
+from backend.relay.relay import Relay
+from backend.relay.relayed import Relayed
 from tests.backend.office import KEY, PREFIX
 from uplink.wire import encode_message
 

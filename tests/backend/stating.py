@@ -1,6 +1,6 @@
 """What people state of the patient of an office, so that codes can be billed."""
 
-from backend.fact_entry import enter, parse
+from backend.facts.entry import enter, parse
 from tests.backend.office import CUFF, PATIENT, ZONE
 
 CUFF_NAME = "/".join(CUFF)

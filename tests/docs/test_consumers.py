@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given
 
-from tests.backend.test_judge import ENROLLED, lives_of_a_device
+from tests.backend.dating.test_judge import ENROLLED, lives_of_a_device
 
 CONSUMERS = Path(__file__).parents[2] / "docs" / "consumers"
 FILES = sorted([*CONSUMERS.glob("python/*.py"), *CONSUMERS.glob("node/*.mjs")])

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from random import Random
 
 from backend.errors import BackendError
-from backend.intake import Intake
+from backend.intake.messages import Intake
 from simulator.history import Step
 from tests.faults.world import Note
 from uplink.errors import BrokerRefused, BrokerUnreachable

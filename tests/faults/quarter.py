@@ -25,12 +25,12 @@ import structlog
 from sqlalchemy import insert
 
 from backend import tables
-from backend.days import load_calendar
-from backend.enroll import Monitoring, enter_monitoring
-from backend.intake import Intake
+from backend.enrolment.enroll import Monitoring, enter_monitoring
+from backend.guarding.reading_names import ReadingNames
+from backend.intake.messages import Intake
 from backend.ledger import Ledger
-from backend.reading_names import ReadingNames
-from backend.verify import Verifier
+from backend.patients.days import load_calendar
+from backend.proving.verify import Verifier
 from drivers.spi import Driver
 from simulator import history, journals
 from simulator.history import Step, Verdict

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from backend.wanted import AGAIN_MS
+from backend.completeness.wanted import AGAIN_MS
 from simulator import history, journals
 from tests.faults.intruders import as_hub
 from tests.faults.rig import Hub, Rig, copy

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import insert
 
 from backend import tables
-from backend.intake import Intake
+from backend.intake.messages import Intake
 from benchmarks import readings
 from gateway.clock import read_moment
 from gateway.drafts import DeviceFacts

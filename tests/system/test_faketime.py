@@ -13,15 +13,15 @@ import msgspec
 import pytest
 
 from backend import tables
-from backend.days import load_calendar
-from backend.enroll import Monitoring, answer, enter_hub, enter_monitoring, read
-from backend.intake import Intake
-from backend.keygen import make_keys
-from backend.keys import load_authority, load_opening_keys
+from backend.enrolment.enroll import Monitoring, answer, enter_hub, enter_monitoring, read
+from backend.enrolment.keygen import make_keys
+from backend.enrolment.keys import load_authority, load_opening_keys
+from backend.enrolment.renewal import Renewal
+from backend.guarding.reading_names import ReadingNames
+from backend.intake.messages import Intake
 from backend.ledger import Ledger
-from backend.reading_names import ReadingNames
-from backend.renewal import Renewal
-from backend.verify import Verifier
+from backend.patients.days import load_calendar
+from backend.proving.verify import Verifier
 from drivers.contec_cms50 import ContecCms50
 from gateway.control.client import ask
 from gateway.identity.provision import install_answer, make_request

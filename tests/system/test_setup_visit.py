@@ -9,11 +9,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from backend.enroll import answer, enter_hub, read
-from backend.keygen import make_keys
-from backend.keys import load_authority
+from backend.enrolment.enroll import answer, enter_hub, read
+from backend.enrolment.keygen import make_keys
+from backend.enrolment.keys import load_authority
+from backend.guarding.reading_names import ReadingNames
 from backend.ledger import Ledger
-from backend.reading_names import ReadingNames
 from gateway.control.client import ask
 from gateway.errors import HubNotRunning
 from gateway.identity.provision import install_answer, make_request

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from backend.judge import Anchor, ClockFact, Delivered, Seen, judge, local_date
+from backend.dating.judge import Anchor, ClockFact, Delivered, Seen, judge, local_date
 from tests.vectors.known import show
 
 BOOT, OTHER_BOOT = bytes(16), bytes([1]) * 16

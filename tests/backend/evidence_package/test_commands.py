@@ -4,7 +4,7 @@ import pytest
 
 from backend import tables
 from backend.cli import main
-from backend.facts_log import FactsLog, Noted
+from backend.facts.log import FactsLog, Noted
 from tests.backend.evidence_package import made
 from tests.backend.office import KEY, PATIENT
 from uplink.keys import X_WING, OpeningKey

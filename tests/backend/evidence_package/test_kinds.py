@@ -10,8 +10,8 @@ from drivers.dispenser_hello import pack_time
 from drivers.dispenser_record import RECORD, decode
 from tests.backend.evidence_package import made
 from tests.backend.evidence_package.made import MINUTE, MORNING, NEW_YORK_AHEAD, check, lines, make
+from tests.backend.intake.test_series import OXIMETER, stretch
 from tests.backend.office import DAY, HOUR, naive, utc
-from tests.backend.test_series import OXIMETER, stretch
 from uplink.records import EventRecord, ObservationFact, ReadingRecord
 
 DISPENSER = ("Maker", "drum", "77")

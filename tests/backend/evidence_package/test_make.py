@@ -7,7 +7,7 @@ from sqlalchemy import event, update
 from backend import tables
 from backend.errors import EvidenceRefused, PatientUnknown
 from backend.evidence_package.archive import unpack
-from backend.patient_facts import judge_patient
+from backend.patients.examine import judge_patient
 from tests.backend.evidence_package import made
 from tests.backend.evidence_package.made import MORNING, check, fill, lines, make, measure_day
 from tests.backend.office import DAY, HOUR, MINUTE, PATIENT, failed_frame, frame, naive, utc

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.errors import SinkFailed
-from backend.relayed import MARK
+from backend.relay.relayed import MARK
 from backend.sinks import Page
 from backend.sinks.jsonl import JsonLines, StandardOutput, find_sound
 from drivers.errors import Retry

@@ -2,7 +2,7 @@ import pytest
 
 from backend.config import Broker, load
 from backend.errors import SinkFailed, SinkRefused
-from backend.receive import tls_context
+from backend.intake.receive import tls_context
 from backend.sinks import Page
 from backend.sinks.mqtt import Topic, check_topic
 from drivers.errors import Retry

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, select, text
 
 from backend import tables
 from backend.errors import BackendError, LedgerUnusable
-from backend.verify import Verifier
+from backend.proving.verify import Verifier
 from tests.backend.office import DRIVERS, KEY, Office, ledger_at
 from tests.faults.run import Result, Run
 from tests.faults.storage.books import TOPIC, Post

@@ -6,7 +6,7 @@ from base64 import b64encode
 import msgspec
 import pytest
 
-from backend.enroll import read as read_request
+from backend.enrolment.enroll import read as read_request
 from gateway.errors import AnswerRefused, ConfigError, ConfigErrors
 from gateway.identity.credentials import load_credentials, parse_sealing_keys
 from gateway.identity.provision import install_answer, make_request

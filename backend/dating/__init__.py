@@ -1,0 +1,1 @@
+"""When a reading was measured, from what every clock said."""

@@ -1,0 +1,1 @@
+"""What people state of patients: entered, kept, corrected and missed."""

@@ -1,0 +1,1 @@
+"""Who may read a patient's data, and for how long it stays: access, copies, exports, holds."""

@@ -1,0 +1,1 @@
+"""A patient of the ledger before the billing rules: readings, days, verdicts, what can be saved."""

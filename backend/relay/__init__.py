@@ -1,0 +1,1 @@
+"""What others are told of each reading, in the order of commits."""
