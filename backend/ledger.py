@@ -26,7 +26,7 @@ from sqlalchemy.exc import DatabaseError, StatementError
 
 from backend.config import Settings
 from backend.errors import BackendError, LedgerMissing, LedgerNewer, LedgerUnusable
-from backend.guarding.reading_names import ReadingNames, lend
+from backend.reading_names import ReadingNames, lend
 from backend.tables import MEASURED, measured, metadata, reading, reading_key, version
 
 FORMAT = 2

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from backend.clock import load_clock
 from backend.config import Broker, Settings
-from backend.enrolment.keys import load_opening_keys
 from backend.enrolment.renewal import Renewal
 from backend.errors import ConfigError, ConfigErrors
 from backend.facts.log import LOG, FactsLog
@@ -18,10 +17,11 @@ from backend.facts.missing import look_for_missing
 from backend.intake.messages import Intake
 from backend.intake.receive import Receiver, tls_context
 from backend.intake.taking import Storing
+from backend.keys.folder import load_opening_keys
 from backend.ledger import Ledger, open_ledger
 from backend.relay.pages import Pages
 from backend.relay.relay import Relay
-from backend.sinks import Sink
+from backend.relay.sinks import Sink
 from uplink.journal import Journal, JournalFile, keep_no_journal
 
 COLLECT_AFTER = 100_000

@@ -24,7 +24,7 @@ from gateway.devices import BondNews, Device
 from gateway.drafts import DeviceFacts, Draft, Place, RecordName
 from gateway.errors import DeviceMismatch
 from gateway.first_contact import ClockSeen, predates
-from gateway.links import Link
+from gateway.link import Link
 from gateway.recorder import Recorder
 from uplink.errors import WireError
 from uplink.fields import Attributes

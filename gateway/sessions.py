@@ -23,7 +23,7 @@ from drivers.errors import (
 from drivers.spi import Item
 from gateway.devices import Device
 from gateway.errors import DeviceMismatch
-from gateway.links import Connection, Link
+from gateway.link import Connection, Link
 from gateway.logs.leftovers import find_origin
 from gateway.pipeline import Pipeline, describe, draft_bond
 from gateway.recorder import Recorder

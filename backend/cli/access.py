@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from datetime import UTC, datetime
 
 from backend.cli.reader import add_reader, note
 from backend.config import load
 from backend.guarding.access import LOG, Access, find_breaks, load_accesses
 from backend.ledger import open_ledger
+from backend.utc import as_text
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,12 +47,8 @@ def run(args: argparse.Namespace) -> int:
 def _tell(row: Access) -> str:
     who = f"{row.by} ({row.user})" if row.by else row.user
     purpose = f", for {row.purpose}" if row.purpose else ""
-    return f"{_time(row.at_ms)}  {row.patient or 'everybody'}: {row.what}, by {who}{purpose}"
+    return f"{as_text(row.at_ms)}  {row.patient or 'everybody'}: {row.what}, by {who}{purpose}"
 
 
 def _as_json(row: Access) -> dict[str, object]:
-    return row._asdict() | {"at": _time(row.at_ms), "chain": row.chain.hex()}
-
-
-def _time(ms: int) -> str:
-    return datetime.fromtimestamp(ms // 1000, UTC).isoformat().replace("+00:00", "Z")
+    return row._asdict() | {"at": as_text(row.at_ms), "chain": row.chain.hex()}

@@ -16,9 +16,9 @@ from backend.config import load
 from backend.errors import SinkFailed
 from backend.ledger import open_ledger
 from backend.patients.at_risk import Item, find_all
-from backend.patients.courses import as_instant
-from backend.sinks.token import load_token
-from backend.sinks.webhook import Webhook, check_url
+from backend.relay.sinks.token import load_token
+from backend.relay.sinks.webhook import Webhook, check_url
+from backend.utc import as_instant
 from drivers.errors import Retry
 
 

@@ -7,7 +7,7 @@ import calendar
 import json
 from collections import Counter
 from contextlib import suppress
-from datetime import UTC, date, datetime
+from datetime import date
 
 from backend.cli.parsing import parse_month
 from backend.cli.reader import add_reader, note
@@ -15,10 +15,10 @@ from backend.clock import load_clock
 from backend.config import load
 from backend.errors import EpisodeUnknown
 from backend.ledger import open_ledger
-from backend.patients.courses import as_instant
 from backend.patients.days import Calendar, Day, Held, load_calendar
 from backend.patients.grid import load_grid
 from backend.patients.grid_view import COUNTED, EMPTY, EXCLUDED, draw_grid, grid_as_json
+from backend.utc import as_instant
 
 LEGEND = (
     f"{COUNTED} qualifying day   {EXCLUDED} readings, none of which counts   {EMPTY} no reading"
@@ -118,4 +118,4 @@ def _held_as_json(one: Held) -> dict[str, object]:
 
 
 def _instant(ms: int) -> str:
-    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds")
+    return as_instant(ms).isoformat(timespec="milliseconds")

@@ -12,12 +12,12 @@ from backend.cli.reader import system_user
 from backend.clock import load_clock
 from backend.config import load
 from backend.enrolment.enroll import Monitoring, answer, enter_hub, enter_monitoring, read
-from backend.enrolment.keys import load_authority
 from backend.enrolment.membership import load_member
 from backend.errors import EnrolmentRefused
 from backend.facts.enrolled import load_enrolled
 from backend.facts.log import LOG, FactsLog
 from backend.facts.missing import look_for_missing
+from backend.keys.folder import load_authority
 from backend.ledger import open_ledger
 
 RANDOM_ID_BYTES = 16

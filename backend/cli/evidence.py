@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from backend.cli.parsing import parse_month, parse_number, parse_time
 from backend.cli.reader import add_reader, add_seal, note, system_user
 from backend.clock import load_clock
 from backend.config import Settings, load
-from backend.enrolment.keys import load_opening_keys
+from backend.epochs import Opener
 from backend.errors import EvidenceRefused, PackageUnusable
 from backend.evidence_package.archive import unpack
 from backend.evidence_package.asked import Asked
@@ -27,11 +26,11 @@ from backend.evidence_package.make import Package, find_as_of, make_evidence
 from backend.evidence_package.signing import SignOff, sign_off
 from backend.facts.missing import find_missing
 from backend.guarding.exports import write_export
-from backend.intake.epochs import Opener
+from backend.keys.folder import load_opening_keys
 from backend.ledger import Ledger, open_ledger
 from backend.proving.registry import load_drivers
+from backend.utc import EPOCH, as_instant
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _STATEMENT = "I have looked at this package, and did not count what is in it."
 
 
@@ -97,7 +96,7 @@ def _make(args: argparse.Namespace, settings: Settings, ledger: Ledger, now_ms: 
         episode=args.episode,
         period=args.period,
         month=args.month,
-        as_of=args.as_of or _EPOCH,
+        as_of=args.as_of or EPOCH,
         policy=parse_policy(args.policy),
         software=f"vitalpost {version('vitalpost')}",
         made_by=args.by or system_user(),
@@ -120,7 +119,7 @@ def _sign(args: argparse.Namespace, now_ms: int) -> int:
     checked = check_files(args.sign, files, JUDGING, load_drivers())
     if checked.problems:
         raise PackageUnusable(args.sign, f"it does not hold: {checked.problems[0]}")
-    at = (_EPOCH + timedelta(milliseconds=now_ms)).isoformat(timespec="seconds")
+    at = as_instant(now_ms).isoformat(timespec="seconds")
     beside = sign_off(
         args.sign, checked.asked, SignOff(name, args.by or system_user(), at, _STATEMENT)
     )

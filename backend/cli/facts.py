@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -23,6 +22,7 @@ from backend.facts.missing import look_for_missing
 from backend.facts.rows import Stated, load_stated
 from backend.ledger import open_ledger
 from backend.tables import patient
+from backend.utc import as_instant
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -119,4 +119,4 @@ def _as_json(one: Stated) -> dict[str, object]:
 
 
 def _instant(ms: int) -> str:
-    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="seconds")
+    return as_instant(ms).isoformat(timespec="seconds")

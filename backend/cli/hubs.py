@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 from backend.completeness.hubs import Hub, Incident, load_hubs, load_incidents
 from backend.completeness.rule import Completeness, EpochJudgement, Fate, State
 from backend.config import load
 from backend.ledger import open_ledger
+from backend.utc import as_text
 
 _WORDS = {
     State.RUNNING: "running, last record {last}",
@@ -92,9 +92,7 @@ def _print_incidents(indent: str, incidents: Sequence[Incident]) -> None:
 
 
 def _time(ms: int | None) -> str | None:
-    if ms is None:
-        return None
-    return datetime.fromtimestamp(ms // 1000, UTC).isoformat().replace("+00:00", "Z")
+    return None if ms is None else as_text(ms)
 
 
 def _as_json(hub: Hub) -> dict[str, object]:

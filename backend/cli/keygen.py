@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from backend.enrolment.keygen import add_key, make_keys, make_recipient
+from backend.keys.keygen import add_key, make_keys, make_recipient
 from uplink.keys import X25519, X_WING
 
 SUITES = {"x-wing": [X_WING], "x25519": [X25519], "both": [X_WING, X25519]}

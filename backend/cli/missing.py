@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from datetime import UTC, datetime
 
 from backend.cli.reader import add_reader, note
 from backend.clock import load_clock
 from backend.config import load
 from backend.facts.missing import Missing, accept_missing, find_missing
 from backend.ledger import open_ledger
+from backend.utc import as_text
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,13 +49,9 @@ def run(args: argparse.Namespace) -> int:
     else:
         for one in found:
             by = f"by {one.by or 'nobody knows whom'}"
-            print(f"{one.patient or 'anybody'}: {one.kind}, noted {_time(one.noted_ms)} {by}")
+            print(f"{one.patient or 'anybody'}: {one.kind}, noted {as_text(one.noted_ms)} {by}")
     return 1 if found else 0
 
 
 def _as_json(one: Missing) -> dict[str, object]:
-    return one._asdict() | {"noted": _time(one.noted_ms), "digest": one.digest.hex()}
-
-
-def _time(ms: int) -> str:
-    return datetime.fromtimestamp(ms // 1000, UTC).isoformat().replace("+00:00", "Z")
+    return one._asdict() | {"noted": as_text(one.noted_ms), "digest": one.digest.hex()}

@@ -13,11 +13,11 @@ from backend.cli.reader import add_reader, note
 from backend.config import Broker, load
 from backend.ledger import open_ledger
 from backend.log import configure
-from backend.sinks import Sink
-from backend.sinks.jsonl import STDOUT, JsonLines, StandardOutput
-from backend.sinks.mqtt import Topic, check_topic
-from backend.sinks.token import load_token
-from backend.sinks.webhook import Webhook, check_url
+from backend.relay.sinks import Sink
+from backend.relay.sinks.jsonl import STDOUT, JsonLines, StandardOutput
+from backend.relay.sinks.mqtt import Topic, check_topic
+from backend.relay.sinks.token import load_token
+from backend.relay.sinks.webhook import Webhook, check_url
 from backend.workers import Worker
 
 

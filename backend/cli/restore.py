@@ -9,9 +9,9 @@ from pathlib import Path
 
 from backend.cli.reader import add_reader, note
 from backend.config import load
-from backend.enrolment.keys import read_key
 from backend.facts.missing import find_missing
 from backend.guarding.backup import restore
+from backend.keys.folder import read_key
 from backend.ledger import open_ledger
 from uplink.keys import OpeningKey
 

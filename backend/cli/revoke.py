@@ -10,8 +10,8 @@ from pathlib import Path
 from backend.cli.ending import enter_end
 from backend.clock import load_clock
 from backend.config import load
-from backend.enrolment.keygen import renew_revoked
 from backend.enrolment.membership import REVOKED, End, load_revoked_certificates
+from backend.keys.keygen import renew_revoked
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -22,7 +22,7 @@ from backend.facts.rule_rows import (
     sign_rule_set,
 )
 from backend.ledger import open_ledger
-from backend.patients.courses import as_instant
+from backend.utc import as_instant
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -6,9 +6,9 @@ import argparse
 import json
 from pathlib import Path
 
-from backend.enrolment.keys import read_key
 from backend.guarding.exports import write_export
 from backend.guarding.sealed_files import unseal
+from backend.keys.folder import read_key
 from uplink.keys import OpeningKey
 
 

@@ -11,9 +11,9 @@ from backend.cli.reader import add_reader, note
 from backend.clock import load_clock
 from backend.config import load
 from backend.ledger import open_ledger
-from backend.patients.courses import as_instant
 from backend.patients.examine import Asked, examine
 from backend.patients.verdict_view import as_json, draw
+from backend.utc import as_instant
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from backend.cli.reader import add_reader, note
 from backend.config import load
-from backend.enrolment.keys import load_opening_keys
 from backend.evidence_package.archive import unpack
 from backend.evidence_package.check import check_files
 from backend.evidence_package.judging import JUDGING
 from backend.evidence_package.signing import find_strangers, load_sign_offs
+from backend.keys.folder import load_opening_keys
 from backend.ledger import open_ledger
 from backend.proving.registry import load_drivers
 from backend.proving.verify import Verifier

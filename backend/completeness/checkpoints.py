@@ -14,7 +14,7 @@ from sqlalchemy import Connection, func, insert, select
 
 from backend.completeness.extents import Extent, Extents
 from backend.completeness.machines import TWO_MACHINES
-from backend.intake.incidents import Incidents
+from backend.incidents import Incidents
 from backend.tables import checkpoint, epoch
 from uplink.statements import Checkpoint, Ending
 

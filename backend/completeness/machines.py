@@ -14,8 +14,8 @@ from sqlalchemy import Connection, select
 
 from backend.completeness.extents import Extent, Extents
 from backend.completeness.rule import overlaps
-from backend.intake.epochs import Epoch, Opened
-from backend.intake.incidents import Incidents
+from backend.epochs import Epoch, Opened
+from backend.incidents import Incidents
 from backend.ranges import Range
 from backend.tables import epoch
 

@@ -28,8 +28,8 @@ from backend.dating.judge import (
 )
 from backend.dating.placing import load_anchors
 from backend.dating.reach import Reach, find_reach
-from backend.patients.assignments import load_assignments, load_zones, midnight_ms
-from backend.relay.feed import tell
+from backend.facts.assignments import load_assignments, load_zones, midnight_ms
+from backend.feed import tell
 from backend.rows import add_rows
 from backend.tables import judgement, measured, sighting
 

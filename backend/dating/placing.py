@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 
 from backend.dating.judge import Anchor
-from backend.intake.epochs import Epoch
+from backend.epochs import Epoch
 from backend.tables import clock_anchor, device_clock, sighting
 from uplink.records import Stamp
 

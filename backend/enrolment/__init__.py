@@ -1,1 +1,1 @@
-"""Who belongs to the office, by which keys and certificates, and how they are renewed."""
+"""Who belongs to the office, and how what a hub was given is renewed."""

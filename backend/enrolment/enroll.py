@@ -14,15 +14,15 @@ import msgspec
 from sqlalchemy import Connection, insert, select, update
 
 from backend.dating.judging import ENROLMENT, judge_again
-from backend.enrolment.certificates import Authority, PublicKey, read_request
-from backend.enrolment.keys import load_receipt_publics, load_sealing_keys, load_trust
+from backend.devices import enter_device
 from backend.enrolment.membership import load_member
 from backend.enrolment.renewal import certify
 from backend.errors import EnrolmentRefused
-from backend.intake.devices import enter_device
+from backend.facts.assignments import Assignment, load_assignments, load_zones
+from backend.feed import tell_of_patient
+from backend.keys.certificates import Authority, PublicKey, read_request
+from backend.keys.folder import load_receipt_publics, load_sealing_keys, load_trust
 from backend.naming import identity_bytes
-from backend.patients.assignments import Assignment, load_assignments, load_zones
-from backend.relay.feed import tell_of_patient
 from backend.tables import assignment, hub, hub_key, patient, patient_zone, reading
 from uplink.errors import SealError
 from uplink.keys import verify

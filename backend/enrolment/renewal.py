@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, insert, select, update
 
-from backend.enrolment.certificates import (
+from backend.errors import KeyUnusable
+from backend.keys.certificates import (
     Authority,
     PublicKey,
     as_der,
@@ -16,7 +17,7 @@ from backend.enrolment.certificates import (
     public_key_in,
     read_request,
 )
-from backend.enrolment.keys import (
+from backend.keys.folder import (
     AUTHORITIES,
     load_authority,
     load_receipt_keys,
@@ -24,7 +25,6 @@ from backend.enrolment.keys import (
     load_sealing_keys,
     load_trust,
 )
-from backend.errors import KeyUnusable
 from backend.tables import hub, hub_certificate
 from uplink.answers import Answer, Told
 from uplink.errors import WireError

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -13,6 +13,7 @@ from backend.billing.facts import Facts, Question
 from backend.billing.policy import Policy
 from backend.billing.rule_sets import RuleSets
 from backend.patients.window import Looked
+from backend.utc import as_ms
 
 FORMAT = 1
 
@@ -42,7 +43,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     @property
     def as_of_ms(self) -> int:
         """The same instant, in milliseconds since 1970."""
-        return (self.as_of - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
+        return as_ms(self.as_of)
 
 
 class Loaded(NamedTuple):

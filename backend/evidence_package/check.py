@@ -22,9 +22,9 @@ from backend.evidence_package.asked import Asked, Judging
 from backend.evidence_package.contents import Source, make_package
 from backend.evidence_package.parts import Parts, read_parts
 from backend.evidence_package.refill import Refill
-from backend.guarding.reading_names import ReadingNames
 from backend.ledger import Ledger
 from backend.proving.facts import find_changed_facts
+from backend.reading_names import ReadingNames
 from drivers.spi import Driver
 from uplink.keys import X25519, OpeningKey
 

@@ -7,7 +7,6 @@ time it is.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
 import msgspec
@@ -18,6 +17,7 @@ from backend.billing.facts import Reading
 from backend.billing.rule_sets import RuleSets
 from backend.billing.verdict import Verdict, judge_every_way
 from backend.enrolment.membership import load_sign_keys
+from backend.epochs import Opener
 from backend.evidence_package.asked import Asked, Judging
 from backend.evidence_package.excerpt import Cutter, Excerpt, Told
 from backend.evidence_package.lines import (
@@ -36,8 +36,8 @@ from backend.evidence_package.rows import as_document, as_lines, spell
 from backend.evidence_package.scope import find_hull, select_readings
 from backend.evidence_package.standing import Statements, load_statements, tell_completeness
 from backend.evidence_package.stated import load_stated_rows
-from backend.intake.epochs import Opener
 from backend.ranges import Range
+from backend.utc import as_ms
 
 README = b"""Evidence for one period of remote monitoring of one patient.
 
@@ -77,7 +77,7 @@ def make_package(source: Source, asked: Asked) -> Made:
     people = load_people(connection, asked.patient, names)
     cutter = Cutter(connection, source.opener, people, asked, source.told)
     hull = find_hull(verdict)
-    excerpt = cutter.cut(names, (_as_ms(hull[0]), _as_ms(hull[1])) if hull else None)
+    excerpt = cutter.cut(names, (as_ms(hull[0]), as_ms(hull[1])) if hull else None)
     statements = load_statements(connection, excerpt, asked.as_of_ms)
     told = {
         "cover": spell(asked),
@@ -178,7 +178,3 @@ def _as_name(reading: Reading) -> bytes | None:
         return bytes.fromhex(reading.identity)
     except ValueError:
         return None
-
-
-def _as_ms(at: datetime) -> int:
-    return int(at.timestamp() * 1000)

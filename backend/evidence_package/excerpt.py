@@ -19,11 +19,11 @@ from sqlalchemy import Connection, Row, select
 from backend import tables
 from backend.completeness.rule import Fate
 from backend.enrolment.membership import load_sign_keys
+from backend.epochs import Epoch, Opener, make_epoch
 from backend.errors import EvidenceRefused
 from backend.evidence_package.asked import Asked
 from backend.evidence_package.bearing import Key, find_bearing
 from backend.evidence_package.people import People
-from backend.intake.epochs import Epoch, Opener, make_epoch
 from backend.naming import as_measurement, user_slot
 from backend.ranges import Range, as_ranges, merge, subtract
 from uplink.errors import SealError, WireError

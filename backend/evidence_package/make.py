@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple, get_args
 
@@ -19,9 +19,8 @@ from backend.evidence_package.check import check_files
 from backend.evidence_package.contents import Source, make_package
 from backend.evidence_package.excerpt import load_refused
 from backend.evidence_package.scope import find_hull
+from backend.utc import as_instant
 from drivers.spi import Driver
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Package(NamedTuple):
@@ -65,12 +64,12 @@ def find_as_of(source: Source, asked: Asked, now_ms: int) -> datetime:
 
     That is the end of the period or of the month, or what came last, but never later than now.
     """
-    now = _EPOCH + timedelta(milliseconds=now_ms)
+    now = as_instant(now_ms)
     asked = msgspec.structs.replace(asked, as_of=now)
     facts = source.judging.load(source.connection, asked).facts
     rule_sets = source.judging.load_rule_sets(source.connection, asked)
     hull = find_hull(judge(facts, asked.question, asked.policy, rule_sets))
-    known = _EPOCH + timedelta(milliseconds=_find_newest(source.connection, asked.patient))
+    known = as_instant(_find_newest(source.connection, asked.patient))
     return min(now, max(known, hull[1])) if hull else min(now, known)
 
 

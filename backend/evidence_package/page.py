@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from backend.billing.reasons import WORDS
 from backend.evidence_package.html import Page
+from backend.utc import as_instant
 
 Told = Mapping[str, Any]
 
@@ -201,9 +201,7 @@ def _place(kind: str) -> int:
 
 def tell_instant(ms: int) -> str:
     """An instant in UTC, to the second."""
-    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms)).isoformat(
-        timespec="seconds"
-    )
+    return as_instant(ms).isoformat(timespec="seconds")
 
 
 def _draw_hubs(page: Page, epochs: list[Told]) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select
 
 from backend import tables
 from backend.evidence_package.rows import as_dicts
-from backend.patients.assignments import Assignment
+from backend.facts.assignments import Assignment
 
 Rows = list[dict[str, Any]]
 ANOTHER = "another-"

@@ -15,10 +15,10 @@ from sqlalchemy import Connection, insert, select
 
 from backend import tables
 from backend.dating.judging import judge_again
+from backend.epochs import Epoch, Opened, Opener, make_epoch
 from backend.evidence_package.asked import Judging
 from backend.evidence_package.lines import DataKeyLine, HubLine, SignedLine
 from backend.evidence_package.parts import Parts
-from backend.intake.epochs import Epoch, Opened, Opener, make_epoch
 from backend.intake.sightings import add_facts
 from backend.naming import as_measurement, kind_of
 from backend.proving.frames import find_fault

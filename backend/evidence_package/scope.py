@@ -13,8 +13,8 @@ from backend.billing.facts import Facts, Reading
 from backend.billing.verdict import Verdict
 from backend.billing.zones import ONE_DAY, midnight
 from backend.facts.rows import Between
-from backend.patients.courses import as_ms
 from backend.patients.window import Looked
+from backend.utc import as_ms
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
 

@@ -14,8 +14,8 @@ from sqlalchemy import Connection, Table, select
 from backend.evidence_package.asked import Asked
 from backend.evidence_package.rows import as_dicts
 from backend.evidence_package.scope import lies_within
-from backend.patients.courses import as_ms
 from backend.patients.window import Looked
+from backend.utc import as_ms
 
 Row = dict[str, Any]
 _NOTE = "note"

@@ -13,9 +13,9 @@ from backend.errors import FactFault, FactsRefused
 from backend.facts.kinds import KINDS, WITHDRAWAL, FactName, Kind, PatientId, Text
 from backend.facts.rows import NAME_BYTES
 from backend.facts.words import Fault, convert, show
-from backend.patients.courses import as_ms
-from backend.relay.feed import tell_of_patient
+from backend.feed import tell_of_patient
 from backend.tables import fact, patient
+from backend.utc import as_ms
 
 FAULTS = 20  # whoever sees so many mends the program that wrote the file
 

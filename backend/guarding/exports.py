@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from backend.enrolment.keys import read_key
 from backend.errors import OutputRefused
 from backend.guarding.sealed_files import seal
+from backend.keys.folder import read_key
 from backend.outside import sync_folder
 from uplink.keys import SealingKey
 

@@ -16,8 +16,8 @@ from backend.completeness.wanted import ask, keep_gone
 from backend.dating.judging import judge_again
 from backend.dating.reach import concerned, overtaken
 from backend.enrolment.membership import Member, note_receipt_keys
-from backend.intake.epochs import Epoch, Opened, Opener, make_epoch
-from backend.intake.incidents import Incidents
+from backend.epochs import Epoch, Opened, Opener, make_epoch
+from backend.incidents import Incidents
 from backend.intake.parking import park, unpark
 from backend.intake.records import Records
 from backend.intake.sightings import add_facts

@@ -16,9 +16,9 @@ from sqlalchemy import Connection
 
 from backend.enrolment.membership import Member, load_member
 from backend.enrolment.renewal import Renewal
+from backend.epochs import Opener
+from backend.incidents import Incidents
 from backend.intake.batch import Batch
-from backend.intake.epochs import Opener
-from backend.intake.incidents import Incidents
 from backend.ledger import Ledger
 from uplink.answers import Answer
 from uplink.errors import WireError

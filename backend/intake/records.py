@@ -12,8 +12,8 @@ from backend import tables
 from backend.completeness.extents import Extents
 from backend.completeness.machines import Machines
 from backend.enrolment.membership import RETIRED, Member
-from backend.intake.epochs import Epoch, Opened
-from backend.intake.incidents import Incidents
+from backend.epochs import Epoch, Opened
+from backend.incidents import Incidents
 from backend.naming import kind_of
 from backend.ranges import as_ranges
 from backend.rows import add_rows

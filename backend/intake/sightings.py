@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, func, select, tuple_
 
 from backend.dating.placing import Place, Placed, add_anchors, boottime_ms, placing, when
-from backend.intake.devices import Device, bind_devices, load_devices
-from backend.intake.epochs import Epoch, Opened
+from backend.devices import Device, bind_devices, load_devices
+from backend.epochs import Epoch, Opened
 from backend.naming import (
     CLOCK_SET,
     Measurement,

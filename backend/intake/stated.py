@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from backend.intake.incidents import Incidents
+from backend.incidents import Incidents
 from uplink.errors import SealError, UnknownKind, WireError
 from uplink.seal import verify_statement
 from uplink.statements import Checkpoint, Gone, KeyRecord, Request

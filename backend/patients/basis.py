@@ -12,8 +12,8 @@ from backend.billing.facts import Facts, Reading
 from backend.billing.zones import Zones, ZoneSince
 from backend.errors import EpisodeUnknown, PatientUnknown
 from backend.facts import kinds
+from backend.facts.assignments import load_zones
 from backend.facts.rows import Stated, load_stated
-from backend.patients.assignments import load_zones
 from backend.patients.courses import (
     RECURRING,
     STANDING,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from typing import Any, NamedTuple, TypeVar
 
 from backend.billing import facts as judged
@@ -11,9 +11,9 @@ from backend.billing.case_readings import QHP, purpose_of
 from backend.billing.zones import Zones, find_zone
 from backend.facts import kinds
 from backend.facts.rows import Stated
+from backend.utc import as_instant
 
 Some = TypeVar("Some", bound=kinds.Kind)
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 ENTRY = "entry"
 TIMES = ("time", "other-time")
 RECURRING = (*TIMES, ENTRY)
@@ -164,16 +164,6 @@ def entered_readings(stated: Iterable[Stated]) -> Iterator[judged.Reading]:
                 measured=(entry.at, entry.at),
                 received=as_instant(one.at_ms),
             )
-
-
-def as_instant(ms: int) -> datetime:
-    """Milliseconds since 1970 as an instant of UTC."""
-    return EPOCH + timedelta(milliseconds=ms)
-
-
-def as_ms(at: datetime) -> int:
-    """An instant in milliseconds since 1970."""
-    return (at - EPOCH) // timedelta(milliseconds=1)
 
 
 def span_of(one: kinds.Spanning) -> judged.Span:

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Select, func, select
 from backend.dating.judge import LIVE, Interval, Judgement, local_date
 from backend.dating.judging import load_judgements
 from backend.errors import PatientUnknown
-from backend.patients.assignments import Assignment, Zones, load_assignments, load_zones
+from backend.facts.assignments import Assignment, Zones, load_assignments, load_zones
 from backend.tables import assignment, reading, record, sighting
 
 INVALID_READING = "INVALID_READING"  # the device itself says that it failed

@@ -19,9 +19,10 @@ from backend.billing.situation import today
 from backend.billing.verdict import Verdict, judge_every_way
 from backend.facts.rule_rows import load_rule_sets
 from backend.patients.basis import load_basis, load_recurring
-from backend.patients.courses import Course, as_ms
+from backend.patients.courses import Course
 from backend.patients.held import hold_verdict
 from backend.patients.window import Window
+from backend.utc import as_ms
 
 
 def load_facts(

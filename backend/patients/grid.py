@@ -18,8 +18,8 @@ from backend.billing.situation import Situation, month_of, situate, today
 from backend.billing.zones import ONE_DAY, ZoneSince
 from backend.facts.rule_rows import load_rule_sets
 from backend.patients.basis import load_basis, load_recurring
-from backend.patients.courses import as_ms
 from backend.patients.examine import number_of
+from backend.utc import as_ms
 
 
 class GridDay(NamedTuple):

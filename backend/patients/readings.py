@@ -13,11 +13,12 @@ from sqlalchemy import Connection, Select, select
 from backend import tables
 from backend.billing import facts as judged
 from backend.facts import kinds
+from backend.facts.assignments import Assignment, Zones, load_assignments
 from backend.naming import identity_bytes, identity_of
-from backend.patients.assignments import Assignment, Zones, load_assignments
-from backend.patients.courses import Course, as_instant, span_of
+from backend.patients.courses import Course, span_of
 from backend.patients.days import CLOCK_FAULT, Measured, date_of, load_measured
 from backend.tables import assignment, reading
+from backend.utc import as_instant
 
 _ID = re.compile("[0-9a-f]{32}")
 _ONE_DAY = timedelta(days=1)

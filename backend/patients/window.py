@@ -21,8 +21,9 @@ from backend.billing.situation import Dates, month_of, situate
 from backend.billing.zones import ONE_DAY, midnight
 from backend.facts.rows import Between, Stated, as_stated, holding
 from backend.patients.basis import Basis
-from backend.patients.courses import ENTRY, TIMES, as_ms
+from backend.patients.courses import ENTRY, TIMES
 from backend.tables import fact, measured
+from backend.utc import as_ms
 
 PROBE = 64
 MARGIN = 3 * ONE_DAY  # zones are a day apart at most, and what counts was measured within a day

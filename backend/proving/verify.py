@@ -16,7 +16,7 @@ from sqlalchemy import Connection, func, select
 from backend import tables
 from backend.completeness.rule import Fate
 from backend.enrolment.membership import load_sign_keys
-from backend.intake.epochs import Epoch, Opener, make_epoch
+from backend.epochs import Epoch, Opener, make_epoch
 from backend.naming import Name, as_measurement, identity_bytes, kind_of, reading_id
 from backend.proving.facts import find_changed
 from backend.proving.frames import find_fault, find_flags

@@ -22,8 +22,8 @@ from backend.relay.relayed import (
     Relayed,
     Series,
     Source,
-    as_instant,
 )
+from backend.utc import as_text
 from drivers.spi import Metric
 from uplink.fields import Attributes, Raw
 from uplink.records import (
@@ -90,9 +90,9 @@ def make_line(told: Told, patient: str | None, day: date | None) -> Relayed:
         origin=ORIGINS[0 if isinstance(record, EventRecord) else record.origin],
         link=None if isinstance(record, EventRecord) else LINKS[record.link],
         received=Received(
-            hub=as_instant(stamp.utc_ms),
+            hub=as_text(stamp.utc_ms, "milliseconds"),
             error_ms=1 << stamp.quality if stamp.quality else None,
-            ledger=as_instant(measured.received_ms),
+            ledger=as_text(measured.received_ms, "milliseconds"),
         ),
         raw=[RawFrame(source=source, frame=data.hex()) for source, data in content.raw],
     )
@@ -150,7 +150,10 @@ def _device(record: DeviceRecord) -> Device:
 def _judged(found: Judgement, *, held: bool) -> Judged:
     return Judged(
         method=found.method.value,
-        candidates=[(as_instant(a), as_instant(b)) for a, b in clip(found).candidates],
+        candidates=[
+            (as_text(a, "milliseconds"), as_text(b, "milliseconds"))
+            for a, b in clip(found).candidates
+        ],
         reason=found.reason,
         held=held,
     )

@@ -12,13 +12,13 @@ from sqlalchemy import Connection, Row, select
 from backend import tables
 from backend.dating.judge import Interval, Judgement, Method
 from backend.enrolment.membership import load_sign_keys
+from backend.epochs import Epoch, Opener, make_epoch
 from backend.errors import ReadingUnopenable
-from backend.intake.epochs import Epoch, Opener, make_epoch
 from backend.naming import Name, as_measurement, identity_bytes
 from backend.patients.days import Measured
 from backend.relay.lines import Told, make_line
 from backend.relay.patients import Patients
-from backend.sinks import BYTES, READINGS, Page
+from backend.relay.sinks import BYTES, READINGS, Page
 from uplink.errors import SealError, WireError
 from uplink.keys import OpeningKey
 from uplink.records import DeviceRecord, Kind, Record, decode

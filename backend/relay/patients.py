@@ -7,7 +7,7 @@ from datetime import date, datetime
 
 from sqlalchemy import Connection
 
-from backend.patients.assignments import Assignment, Zones, load_assignments, load_zones
+from backend.facts.assignments import Assignment, Zones, load_assignments, load_zones
 from backend.patients.days import Measured, clip, date_of
 
 

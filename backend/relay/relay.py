@@ -17,12 +17,12 @@ from threading import Thread
 import structlog
 
 from backend.errors import SinkFailed
+from backend.feed import enter_sink, move
 from backend.intake.messages import Reply
 from backend.intake.taking import Taken, Taker
 from backend.ledger import Ledger
-from backend.relay.feed import enter_sink, move
 from backend.relay.pages import Pages
-from backend.sinks import Page, Sink
+from backend.relay.sinks import Page, Sink
 from drivers.errors import Retry
 from uplink.journal import Journal, Step
 

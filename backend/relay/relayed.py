@@ -6,7 +6,6 @@ Version 1 only grows: a consumer leaves unread what it does not know.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -167,9 +166,3 @@ def make_schema() -> dict[str, Any]:
     for part in schema["$defs"].values():
         part["description"] = " ".join(part["description"].split())
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
-
-
-def as_instant(ms: int) -> str:
-    """An instant as it is emitted."""
-    at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms)
-    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

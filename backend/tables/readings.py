@@ -14,7 +14,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from backend.guarding.reading_names import ReadingId
+from backend.reading_names import ReadingId
 from backend.tables.columns import metadata, ms, of_record, to, when
 
 reading = Table(

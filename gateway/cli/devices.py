@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from gateway.cli import EXIT_USAGE
+from gateway.cli.columns import table
 from gateway.cli.following import follow
-from gateway.cli.words import ago, table, yes_no
 from gateway.config import DEFAULT_PATH, load_control
 from gateway.control.client import ask
 from gateway.kinds import KINDS
 from gateway.sentences import CONSENT, OLD_STOPS
+from gateway.words import ago, yes_no
 
 TITLES = ("NAME", "DRIVER", "BONDED", "HEARD", "LAST SESSION", "FAILURES")
 CONSENTS = ("spoken", "signed", "no")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from gateway.cli.networked import describe as describe_network
-from gateway.cli.words import ago, span
+from gateway.words import ago, span
 
 
 def describe(status: dict[str, Any]) -> Iterator[str]:

@@ -17,14 +17,14 @@ from typing import cast
 import msgspec
 
 from gateway.cli import EXIT_PROBLEM
-from gateway.cli.words import span
 from gateway.config import DEFAULT_PATH, load_settings
 from gateway.control.client import ask
 from gateway.control.outbox_answers import Facts, OutboxRequest, answer_for
-from gateway.control.requests import decode_request
 from gateway.errors import HubNotRunning, NotAllowed
+from gateway.requests import decode_request
 from gateway.settings import Settings
 from gateway.storage import find_outbox, open_outbox
+from gateway.words import span
 
 ANSWER_S = 600.0  # reading a whole card again takes its time
 ACTIONS = {

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from gateway.cli import EXIT_PROBLEM
-from gateway.cli.words import ago, strength, table
+from gateway.cli.columns import table
 from gateway.config import DEFAULT_PATH, load_control
 from gateway.control.client import ask
+from gateway.words import ago, strength
 
 TITLES = ("ADDRESS", "NAME", "DEVICE", "SIGNAL", "HEARD", "HERE")
 NOTHING = "No device is in range. Hold its button until it blinks, next to the gateway."

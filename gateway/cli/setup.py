@@ -8,9 +8,9 @@ import sys
 import time
 from pathlib import Path
 
-from gateway.cli.words import span
 from gateway.config import DEFAULT_PATH, load_control
 from gateway.control.client import ask
+from gateway.words import span
 
 COUNT_S = 1.0
 ACTIONS = {

@@ -10,7 +10,9 @@ import structlog
 
 from gateway.clock import read_moment
 from gateway.control.outbox_answers import OutboxRequest, answer_for
-from gateway.control.requests import (
+from gateway.errors import RequestRefused
+from gateway.logs.ring import RECENT
+from gateway.requests import (
     ASK_FOR,
     PROTOCOL,
     REQUESTS,
@@ -29,8 +31,6 @@ from gateway.control.requests import (
     SetupStatus,
     Status,
 )
-from gateway.errors import RequestRefused
-from gateway.logs.ring import RECENT
 from gateway.round_trip import Prober
 from gateway.status import Facts, Parts, describe, describe_devices, describe_setup
 from gateway.visit.desk import Desk

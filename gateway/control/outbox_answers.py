@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from gateway.control.requests import OutboxRequeue, OutboxStats, OutboxVerify
 from gateway.errors import RequestRefused
+from gateway.requests import OutboxRequeue, OutboxStats, OutboxVerify
 from uplink.outbox import Findings, Outbox, Stats
 
 Facts = dict[str, Any]

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple, NoReturn
 import msgspec
 import structlog
 
-from gateway.control.requests import Request, decode_request, find_id
 from gateway.errors import GatewayError
+from gateway.requests import Request, decode_request, find_id
 from uplink.errors import OutboxDamaged, UplinkError
 
 UCRED = struct.Struct("3i")  # unix(7), SO_PEERCRED: pid, uid, gid

@@ -6,11 +6,11 @@ import time
 from importlib.metadata import distribution, version
 from pathlib import Path
 
-from gateway.cli.config import find_faults
-from gateway.cli.words import span
 from gateway.doctor.finding import Finding, NotSeen, Term, fail, ok, warn
 from gateway.doctor.site import AS_HUB, FIRST_HUB, UNIT, Site
 from gateway.errors import ConfigError, NotAllowed
+from gateway.preflight import find_faults
+from gateway.words import span
 
 CHECK_SETTINGS = "`vitalpost config check` names every fault."
 MEND = "Mend it (`vitalpost config check`), then `systemctl reload vitalpost`."

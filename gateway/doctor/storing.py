@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 from secrets import token_bytes
 
-from gateway.cli.words import span
 from gateway.doctor.finding import Finding, Mark, Term, fail, ok, warn
 from gateway.doctor.site import AS_HUB, Site
+from gateway.words import span
 
 PROBE = ".doctor"
 PROBE_BYTES = 64 << 10

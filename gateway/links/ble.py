@@ -12,7 +12,7 @@ from bleak.backends.scanner import AdvertisementData
 
 from drivers.errors import LinkError, RadioBusy
 from gateway.clock import read_moment
-from gateway.links import Link
+from gateway.link import Link
 from gateway.links.faults import STACK_ERRORS
 from gateway.links.gatt import BleLink, Station
 from gateway.links.ladder import Ladder

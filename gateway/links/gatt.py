@@ -19,7 +19,7 @@ from drivers.errors import LinkError, LinkLost, PairingRefused
 from drivers.spi import Frame
 from gateway.clock import Clock, read_moment, site_time
 from gateway.devices import Device
-from gateway.links import Exchange
+from gateway.link import Exchange
 from gateway.links.arrivals import LONGEST_QUEUE, Arrival, Arrivals
 from gateway.links.bonds import Bonds
 from gateway.links.faults import STACK_ERRORS, translated

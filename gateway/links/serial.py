@@ -9,7 +9,7 @@ from pathlib import Path
 
 from drivers.errors import PortUnusable
 from gateway.devices import Socket
-from gateway.links import Link
+from gateway.link import Link
 from gateway.links.serial_link import Bench, PortLink
 from gateway.sessions import Sessions
 

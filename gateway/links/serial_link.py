@@ -18,7 +18,7 @@ from drivers.errors import LinkError, LinkFlooded, LinkLost, LinkTimeout, PortUn
 from drivers.spi import Chunk, Line
 from gateway.clock import Clock, Moment, read_moment, site_time
 from gateway.devices import Device
-from gateway.links import Exchange
+from gateway.link import Exchange
 from gateway.links.serial_port import GONE, Port
 
 READ_BYTES = 4096  # what the kernel holds of a terminal

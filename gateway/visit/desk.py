@@ -12,7 +12,12 @@ from typing import Any
 import structlog
 
 from gateway.clock import read_moment
-from gateway.control.requests import (
+from gateway.devices import Socket
+from gateway.drafts import RecordName
+from gateway.enrolments import Ending
+from gateway.errors import GatewayError, RequestRefused
+from gateway.kinds import describe
+from gateway.requests import (
     DeviceAdd,
     DeviceConfirm,
     DeviceJob,
@@ -22,11 +27,6 @@ from gateway.control.requests import (
     DeviceTest,
     Scan,
 )
-from gateway.devices import Socket
-from gateway.drafts import RecordName
-from gateway.enrolments import Ending
-from gateway.errors import GatewayError, RequestRefused
-from gateway.kinds import describe
 from gateway.sentences import CRASHED, DECLINED, SOMEONE_ELSE, WINDOW_CLOSED, Sentence
 from gateway.visit.adding import add, retire
 from gateway.visit.jobs import Premises, Progress, Stage, Stop, Wanted

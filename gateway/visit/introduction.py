@@ -11,7 +11,7 @@ from typing import cast
 from drivers import device_information
 from drivers.spi import GattLink
 from gateway.devices import Device
-from gateway.links import Connection
+from gateway.link import Connection
 from gateway.recorder import Recorder
 from gateway.sessions import Outcome, Sessions
 from uplink.journal import Journal

@@ -13,9 +13,9 @@ from pathlib import Path
 from sqlalchemy import Engine, event
 
 from backend.config import load
-from backend.sinks.jsonl import JsonLines
-from backend.sinks.mqtt import Topic
-from backend.sinks.webhook import Webhook
+from backend.relay.sinks.jsonl import JsonLines
+from backend.relay.sinks.mqtt import Topic
+from backend.relay.sinks.webhook import Webhook
 from backend.workers import Worker
 from uplink.journal import JournalFile
 

@@ -10,11 +10,11 @@ from backend.completeness.hubs import load_facts
 from backend.completeness.rule import judge_hub
 from backend.dating.judging import load_judgements
 from backend.enrolment.enroll import Monitoring, enter_monitoring
-from backend.guarding.reading_names import ReadingNames
 from backend.intake.messages import Intake
 from backend.ledger import Ledger
 from backend.patients.days import load_calendar
 from backend.proving.verify import Verifier
+from backend.reading_names import ReadingNames
 from drivers.blood_pressure import BloodPressure, decode
 from drivers.contec_cms50 import ContecCms50
 from drivers.dispenser_serial import DispenserSerial

@@ -4,8 +4,8 @@ from queue import SimpleQueue
 
 import msgspec
 
+from backend.feed import enter_sink
 from backend.intake.taking import Storing, Taken
-from backend.relay.feed import enter_sink
 from backend.relay.pages import Pages
 from backend.relay.relay import Relay
 from backend.relay.relayed import Relayed

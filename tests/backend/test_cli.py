@@ -6,8 +6,8 @@ from sqlalchemy import select, update
 
 from backend.cli import main
 from backend.cli.reader import system_user
-from backend.guarding.reading_names import ReadingNames
 from backend.ledger import Ledger
+from backend.reading_names import ReadingNames
 from backend.tables import epoch, hub_end
 from gateway.identity.provision import make_request
 from tests.backend.office import KEY, PATIENT, START, ZONE, Office, frame, naive, utc

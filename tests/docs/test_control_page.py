@@ -2,8 +2,8 @@ import json
 import re
 from pathlib import Path
 
-from gateway.control.requests import REQUESTS
 from gateway.control.server import COUNTED, Limits
+from gateway.requests import REQUESTS
 from tests.fakes.asked_hub import AskedHub
 from tests.fakes.control_desk import ControlDesk
 

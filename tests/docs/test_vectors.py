@@ -7,10 +7,10 @@ from sqlalchemy import insert
 
 from backend import tables
 from backend.dating.judge import Anchor, ClockFact, Delivered, Seen, judge, local_date
-from backend.guarding.reading_names import ReadingNames
 from backend.intake.messages import Intake
 from backend.ledger import Ledger
 from backend.naming import Name, as_measurement, reading_id
+from backend.reading_names import ReadingNames
 from backend.tables import hub
 from tests.docs.expected import as_expected, is_as_expected
 from tests.vectors.make import FOLDER, load, load_encs, make

@@ -9,8 +9,8 @@ from typing import Any
 
 import msgspec
 
-from backend.enrolment.certificates import Authority
 from backend.enrolment.enroll import read as read_request
+from backend.keys.certificates import Authority
 from gateway.control.client import ask
 from gateway.identity.provision import Request, install_answer, make_request
 from gateway.settings import ControlSettings

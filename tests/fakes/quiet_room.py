@@ -9,13 +9,13 @@ from types import SimpleNamespace
 
 from drivers.errors import LinkLost
 from gateway.clock import read_moment
-from gateway.control.requests import DeviceAdd, DeviceConfirm, DeviceJob
 from gateway.enrolments import Enrolments
 from gateway.fleet import Fleet
 from gateway.links.radio import Ties
 from gateway.links.sightings import Sighting
 from gateway.memory import Memory
 from gateway.registry import load_drivers
+from gateway.requests import DeviceAdd, DeviceConfirm, DeviceJob
 from gateway.sessions import Sessions
 from gateway.setup import SetupWindow
 from gateway.visit.desk import Desk

@@ -14,7 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509.oid import NameOID
 
-from backend.enrolment.certificates import make_key, private_pem
+from backend.keys.certificates import make_key, private_pem
 from simulator.proxy import CountingProxy
 from tests.fakes.pki import Authority
 from tests.faults.rig import Rig

@@ -6,7 +6,7 @@ import asyncio
 import time
 from random import Random
 
-from backend.enrolment.keys import load_receipt_keys
+from backend.keys.folder import load_receipt_keys
 from simulator import history, journals
 from tests.faults.client import Client
 from tests.faults.rig import Hub, Rig

@@ -16,7 +16,7 @@ from drivers.errors import LinkLost
 from drivers.spi import Frame
 from gateway.clock import read_moment
 from gateway.devices import Device
-from gateway.links import Exchange
+from gateway.link import Exchange
 from gateway.recorder import Recorder
 from gateway.sessions import Sessions
 from gateway.timekeeping.floor import Floor

@@ -26,11 +26,11 @@ from sqlalchemy import insert
 
 from backend import tables
 from backend.enrolment.enroll import Monitoring, enter_monitoring
-from backend.guarding.reading_names import ReadingNames
 from backend.intake.messages import Intake
 from backend.ledger import Ledger
 from backend.patients.days import load_calendar
 from backend.proving.verify import Verifier
+from backend.reading_names import ReadingNames
 from drivers.spi import Driver
 from simulator import history, journals
 from simulator.history import Step, Verdict

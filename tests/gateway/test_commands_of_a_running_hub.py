@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from gateway.cli import main
-from gateway.cli.words import ago
 from gateway.control.client import ask
 from gateway.errors import HubNotRunning, NotAllowed, RequestRefused
 from gateway.settings import ControlSettings
+from gateway.words import ago
 from tests.fakes.hub_folder import HubFolder
 
 NOBODY = 65534

@@ -2,11 +2,11 @@ import json
 
 import pytest
 
-from gateway.cli.config import find_faults
 from gateway.config import load_settings
 from gateway.errors import ConfigErrors
 from gateway.identity.certificates import load_tls_key
 from gateway.last_good import FILE, LastGood, Standing, belongs_here
+from gateway.preflight import find_faults
 from tests.fakes.hub_folder import HubFolder, Office
 from tests.fakes.service_manager import ServiceManager
 

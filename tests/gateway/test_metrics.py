@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.clock import read_moment
-from gateway.control.requests import Metrics
 from gateway.metrics import _label
 from gateway.reports import Problem
+from gateway.requests import Metrics
 from tests.fakes.asked_hub import AskedHub
 from tests.fakes.told_part import ToldPart
 

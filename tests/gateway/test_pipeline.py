@@ -27,7 +27,7 @@ from gateway.clock import read_moment
 from gateway.devices import Device
 from gateway.errors import DeviceMismatch
 from gateway.first_contact import Since
-from gateway.links import Exchange
+from gateway.link import Exchange
 from gateway.pipeline import EVENT_BYTES, Pipeline
 from tests.fakes.hand_clock import HandClock
 from tests.fakes.hub_storage import HubStorage

@@ -8,7 +8,7 @@ from drivers.errors import LinkLost, PairingRefused
 from drivers.spi import DriverInfo
 from gateway.clock import read_moment
 from gateway.devices import Device
-from gateway.links import Exchange
+from gateway.link import Exchange
 from gateway.sessions import Sessions
 from tests.fakes.hand_clock import HandClock
 from tests.fakes.hub_storage import HubStorage

@@ -11,8 +11,8 @@ from contextlib import suppress
 import pytest
 
 from gateway.cli.watching import BELOW, END_OF_LINE, HOME, RED, YELLOW, Line, draw, watch
-from gateway.control.requests import Status
 from gateway.errors import HubNotRunning, NotAllowed
+from gateway.requests import Status
 from tests.fakes.asked_hub import AskedHub
 from tests.fakes.hub_folder import HubFolder
 from tests.gateway.test_commands_of_a_running_hub import running

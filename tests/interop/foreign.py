@@ -10,10 +10,10 @@ from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
-from backend.enrolment.keys import load_opening_keys
-from backend.guarding.reading_names import ReadingNames
 from backend.intake.messages import Intake
+from backend.keys.folder import load_opening_keys
 from backend.ledger import Ledger
+from backend.reading_names import ReadingNames
 from simulator.demo import Demo
 from simulator.processes import Program, run
 from uplink.keys import Signer

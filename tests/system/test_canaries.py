@@ -13,7 +13,7 @@ from random import Random
 
 import pytest
 
-from backend.enrolment.keygen import make_recipient
+from backend.keys.keygen import make_recipient
 from gateway.control.client import ask
 from gateway.errors import GatewayError
 from gateway.settings import ControlSettings

@@ -14,14 +14,14 @@ import pytest
 
 from backend import tables
 from backend.enrolment.enroll import Monitoring, answer, enter_hub, enter_monitoring, read
-from backend.enrolment.keygen import make_keys
-from backend.enrolment.keys import load_authority, load_opening_keys
 from backend.enrolment.renewal import Renewal
-from backend.guarding.reading_names import ReadingNames
 from backend.intake.messages import Intake
+from backend.keys.folder import load_authority, load_opening_keys
+from backend.keys.keygen import make_keys
 from backend.ledger import Ledger
 from backend.patients.days import load_calendar
 from backend.proving.verify import Verifier
+from backend.reading_names import ReadingNames
 from drivers.contec_cms50 import ContecCms50
 from gateway.control.client import ask
 from gateway.identity.provision import install_answer, make_request

@@ -9,19 +9,19 @@ import pytest
 from sqlalchemy import update
 
 from backend import tables
-from backend.enrolment.certificates import is_due
 from backend.enrolment.enroll import answer, enter_hub, read
-from backend.enrolment.keygen import add_key, make_keys, renew_revoked
-from backend.enrolment.keys import (
+from backend.enrolment.renewal import Renewal as OfficeRenewal
+from backend.intake.messages import Intake
+from backend.keys.certificates import is_due
+from backend.keys.folder import (
     load_authority,
     load_opening_keys,
     load_receipt_publics,
     load_sealing_keys,
 )
-from backend.enrolment.renewal import Renewal as OfficeRenewal
-from backend.guarding.reading_names import ReadingNames
-from backend.intake.messages import Intake
+from backend.keys.keygen import add_key, make_keys, renew_revoked
 from backend.ledger import Ledger
+from backend.reading_names import ReadingNames
 from gateway.identity.credentials import load_credentials
 from gateway.identity.provision import install_answer, make_request
 from gateway.identity.renewal import Renewal

@@ -10,10 +10,10 @@ import msgspec
 import pytest
 
 from backend.enrolment.enroll import answer, enter_hub, read
-from backend.enrolment.keygen import make_keys
-from backend.enrolment.keys import load_authority
-from backend.guarding.reading_names import ReadingNames
+from backend.keys.folder import load_authority
+from backend.keys.keygen import make_keys
 from backend.ledger import Ledger
+from backend.reading_names import ReadingNames
 from gateway.control.client import ask
 from gateway.errors import HubNotRunning
 from gateway.identity.provision import install_answer, make_request

@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, update
 
 from backend import tables
-from backend.enrolment.certificates import is_due
 from backend.enrolment.enroll import answer, enter_hub, read
-from backend.enrolment.keygen import make_keys
-from backend.enrolment.keys import load_authority
 from backend.enrolment.membership import REVOKED, End, end_hub, load_sign_keys
 from backend.errors import EnrolmentRefused
+from backend.keys.certificates import is_due
+from backend.keys.folder import load_authority
+from backend.keys.keygen import make_keys
 from gateway.identity.provision import install_answer, make_request
 from tests.backend.office import DAY, HOUR, PATIENT, START, ZONE, frame, naive
 from tests.backend.stating import state, told

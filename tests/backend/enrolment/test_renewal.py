@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 from sqlalchemy import insert
 
 from backend import tables
-from backend.enrolment.certificates import as_der
 from backend.enrolment.enroll import answer as answer_to
 from backend.enrolment.enroll import enter_hub, read
-from backend.enrolment.keygen import add_key, make_keys
-from backend.enrolment.keys import load_authority, load_receipt_publics, load_sealing_keys
 from backend.enrolment.renewal import Renewal
 from backend.intake.messages import Intake
+from backend.keys.certificates import as_der
+from backend.keys.folder import load_authority, load_receipt_publics, load_sealing_keys
+from backend.keys.keygen import add_key, make_keys
 from gateway.identity.certificates import load_tls_key, make_csr, make_tls_key
 from gateway.identity.provision import make_request
 from tests.backend.office import KEY, PREFIX, RECEIPT_KEY, START, frame, naive

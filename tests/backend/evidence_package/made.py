@@ -4,13 +4,13 @@ import json
 from datetime import UTC, datetime, timedelta
 
 from backend.billing.policy import DEFAULT
+from backend.epochs import Opener
 from backend.evidence_package.asked import Asked
 from backend.evidence_package.check import check_files
 from backend.evidence_package.contents import Source
 from backend.evidence_package.judging import JUDGING
 from backend.evidence_package.make import find_as_of, make_evidence
 from backend.facts.entry import enter, parse
-from backend.intake.epochs import Opener
 from tests.backend.office import CUFF, DAY, DRIVERS, HOUR, KEY, MINUTE, PATIENT, frame, naive, utc
 
 MORNING = utc(2026, 3, 2, 12)

@@ -5,7 +5,6 @@ import sqlite3
 import pytest
 
 from backend import tables
-from backend.enrolment.keygen import make_recipient
 from backend.errors import (
     BackupUnsound,
     LedgerMissing,
@@ -16,6 +15,7 @@ from backend.errors import (
 )
 from backend.facts.log import LOG
 from backend.guarding.backup import back_up, check, restore
+from backend.keys.keygen import make_recipient
 from tests.backend.keeping_hub import KeepingHub
 from tests.backend.office import DAY, HOUR, KEY, PATIENT, START, frame, ledger_at, naive
 from tests.backend.shell import Shell

@@ -5,10 +5,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backend.cli import main
-from backend.enrolment.keygen import make_recipient
 from backend.errors import KeyUnusable, OutputRefused, SealedFileRefused
 from backend.guarding.exports import write_export
 from backend.guarding.sealed_files import CHUNK_BYTES, seal, unseal
+from backend.keys.keygen import make_recipient
 from uplink.keys import X25519, X_WING, OpeningKey
 
 KEYS = {suite: OpeningKey.generate(suite) for suite in (X25519, X_WING)}

@@ -6,7 +6,7 @@ import pytest
 
 from backend.dating.judge import Interval, Judgement, Method
 from backend.errors import PatientUnknown
-from backend.patients.assignments import Assignment, Zones
+from backend.facts.assignments import Assignment, Zones
 from backend.patients.days import Measured, make_calendar
 from tests.backend.office import DAY, HOUR, MINUTE, PATIENT, START, failed_frame, frame, naive, utc
 

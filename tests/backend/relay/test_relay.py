@@ -4,7 +4,7 @@ from sqlalchemy import select
 from backend import tables
 from backend.errors import CursorUnknown, SinkFailed
 from backend.relay.relay import LONGEST_S, jitter
-from backend.sinks import READINGS
+from backend.relay.sinks import READINGS
 from drivers.errors import Retry
 from tests.backend.office import DAY, START, frame, naive
 from tests.backend.relaying import HangingSink, ListSink, make_relay, message

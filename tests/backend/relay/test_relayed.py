@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from backend.errors import ReadingUnopenable
 from backend.relay.pages import Pages
-from backend.relay.relayed import MARK, Instant, Observed, Relayed, as_instant, make_schema
-from backend.sinks import BYTES, READINGS
+from backend.relay.relayed import MARK, Instant, Observed, Relayed, make_schema
+from backend.relay.sinks import BYTES, READINGS
+from backend.utc import as_text
 from tests.backend.intake.test_series import FRAMES, OXIMETER, stretch
 from tests.backend.office import (
     CUFF,
@@ -87,7 +88,7 @@ def test_a_reading_is_emitted_with_all_that_is_known_of_it(office, hub):
     assert begin < "2026-03-02T17:00:00.000Z" < end
     assert one.received.hub == "2026-03-02T17:00:00.000Z"
     assert one.received.error_ms == 32
-    assert one.received.ledger == as_instant(office.now_ms)
+    assert one.received.ledger == as_text(office.now_ms, "milliseconds")
     assert [(raw.source, raw.frame) for raw in one.raw] == [
         ("2A35", frame(naive(NOON), systolic=121).hex())
     ]
@@ -256,7 +257,7 @@ def test_every_number_has_the_form_that_the_schema_states(value):
 
 @given(st.integers(-62_135_510_400_000, 253_402_214_400_000))
 def test_every_instant_is_rfc_3339(ms):
-    text = msgspec.convert(as_instant(ms), type=Instant)
+    text = msgspec.convert(as_text(ms, "milliseconds"), type=Instant)
     assert datetime.fromisoformat(text) == datetime(1970, 1, 1, tzinfo=UTC) + timedelta(
         milliseconds=ms
     )

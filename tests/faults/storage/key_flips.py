@@ -10,9 +10,9 @@ from typing import Any
 
 from structlog.testing import capture_logs
 
-from backend.enrolment.keygen import make_keys
-from backend.enrolment.keys import load_opening_keys, load_receipt_keys
 from backend.errors import KeyUnusable
+from backend.keys.folder import load_opening_keys, load_receipt_keys
+from backend.keys.keygen import make_keys
 from gateway.errors import ConfigErrors
 from gateway.identity.credentials import load_credentials
 from gateway.identity.renewal import ANSWER

@@ -5,7 +5,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from gateway.clock import read_moment
-from gateway.control.requests import (
+from gateway.requests import (
     REQUESTS,
     DeviceRequest,
     Devices,

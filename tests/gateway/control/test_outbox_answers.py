@@ -7,8 +7,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from gateway.cli import main
-from gateway.control.requests import OutboxRequeue, OutboxStats, OutboxVerify, Status
 from gateway.errors import RequestRefused
+from gateway.requests import OutboxRequeue, OutboxStats, OutboxVerify, Status
 from tests.fakes.asked_hub import AskedHub
 from tests.fakes.hub_folder import HubFolder
 from uplink.errors import OutboxLocked

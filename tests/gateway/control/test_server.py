@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.control.requests import REQUESTS, Hello, Status
+from gateway.requests import REQUESTS, Hello, Status
 from tests.fakes.asked_hub import AskedHub
 from tests.fakes.control_desk import ControlDesk
 from uplink.errors import OutboxDamaged, OutboxFull

@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from backend.enrolment.certificates import as_der, make_key
 from backend.enrolment.enroll import read as read_request
+from backend.keys.certificates import as_der, make_key
 from gateway.errors import ConfigErrors
 from gateway.identity.credentials import load_credentials
 from gateway.identity.provision import install_answer, make_request

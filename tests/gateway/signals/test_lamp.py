@@ -8,8 +8,8 @@ import pytest
 
 from drivers.spi import RX, Channel, Frame, Metric, Observation, Origin, Reading, Run, Series, Unit
 from gateway.clock import read_moment
-from gateway.control.requests import Status
 from gateway.reports import Problem
+from gateway.requests import Status
 from gateway.signals.acts import FRESH_MS, OFFLINE_PATIENCE_MS, PATIENCE_MS
 from gateway.signals.lamp import OFFLINE_MS, Lamp
 from gateway.signals.panel import Terminal

@@ -5,9 +5,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from backend.enrolment.keygen import make_recipient
-from backend.enrolment.keys import read_key
 from backend.guarding.sealed_files import unseal
+from backend.keys.folder import read_key
+from backend.keys.keygen import make_recipient
 from gateway.cli import main
 from gateway.config import load_settings
 from gateway.doctor.examine import Result

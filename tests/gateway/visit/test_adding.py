@@ -1,9 +1,9 @@
 import pytest
 
 from drivers.errors import DeviceHeld, LinkError, LinkLost, PairingRefused
-from gateway.control.requests import DeviceConfirm, DeviceJob, DeviceRemove, DeviceTest, Scan
 from gateway.enrolments import Enrolments
 from gateway.errors import DeviceTaken, DeviceUnknown, RequestRefused
+from gateway.requests import DeviceConfirm, DeviceJob, DeviceRemove, DeviceTest, Scan
 from gateway.settings import DeviceSettings
 from tests.fakes.quiet_room import CUFF, METER, QUICK, QuietRoom
 from uplink.outbox import Loss

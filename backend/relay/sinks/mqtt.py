@@ -18,7 +18,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from backend.config import Broker
 from backend.errors import SinkFailed, SinkRefused
-from backend.sinks import Page
+from backend.relay.sinks import Page
 from drivers.errors import Retry
 
 QOS = 1

@@ -3,7 +3,7 @@ from sqlalchemy import select
 
 from backend import tables
 from backend.errors import CursorUnknown, LedgerUnusable
-from backend.relay.feed import enter_sink, move
+from backend.feed import enter_sink, move
 from tests.backend.office import DAY, HOUR, START, frame, ledger_at, naive
 
 SINK = "jsonl:/tmp/readings.jsonl"

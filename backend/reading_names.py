@@ -20,8 +20,8 @@ from cryptography.hazmat.primitives.ciphers.modes import ECB
 from sqlalchemy import Dialect, LargeBinary
 from sqlalchemy.types import TypeDecorator
 
-from backend.enrolment.keys import load_opening_keys
 from backend.errors import LedgerKeyMissing
+from backend.keys.folder import load_opening_keys
 from uplink.keys import OpeningKey
 
 _PURPOSE = b"vitalpost reading_id"

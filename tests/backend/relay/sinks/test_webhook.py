@@ -1,8 +1,8 @@
 import pytest
 
 from backend.errors import SinkFailed
-from backend.sinks import Page
-from backend.sinks.webhook import Webhook, check_url
+from backend.relay.sinks import Page
+from backend.relay.sinks.webhook import Webhook, check_url
 from drivers.errors import Retry
 from tests.fakes.pki import Authority
 from tests.fakes.web_hook import WebHook

@@ -18,8 +18,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
-from backend.enrolment.certificates import Authority
 from backend.errors import KeyUnusable
+from backend.keys.certificates import Authority
 from uplink.errors import SealError
 from uplink.keys import OpeningKey, SealingKey, Signer
 

@@ -3,8 +3,8 @@ import pytest
 from backend.config import Broker, load
 from backend.errors import SinkFailed, SinkRefused
 from backend.intake.receive import tls_context
-from backend.sinks import Page
-from backend.sinks.mqtt import Topic, check_topic
+from backend.relay.sinks import Page
+from backend.relay.sinks.mqtt import Topic, check_topic
 from drivers.errors import Retry
 from tests.backend.at_broker import write_settings
 from tests.fakes.broker import MosquittoBroker

@@ -19,7 +19,7 @@ from http.client import (
 from urllib.parse import urlsplit
 
 from backend.errors import SinkFailed
-from backend.sinks import Page
+from backend.relay.sinks import Page
 from drivers.errors import Retry
 
 TIMEOUT_S = 30.0

@@ -7,9 +7,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from backend.enrolment.certificates import read_revoked
-from backend.enrolment.keygen import add_key, make_keys, renew_revoked
-from backend.enrolment.keys import (
+from backend.errors import KeyExists, KeyUnusable
+from backend.keys.certificates import read_revoked
+from backend.keys.folder import (
     load_authority,
     load_opening_keys,
     load_receipt_keys,
@@ -17,7 +17,7 @@ from backend.enrolment.keys import (
     load_sealing_keys,
     load_trust,
 )
-from backend.errors import KeyExists, KeyUnusable
+from backend.keys.keygen import add_key, make_keys, renew_revoked
 from uplink.keys import X25519, X_WING, OpeningKey
 
 

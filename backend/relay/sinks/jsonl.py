@@ -12,7 +12,7 @@ import structlog
 
 from backend.errors import SinkFailed
 from backend.relay.relayed import MARK
-from backend.sinks import BYTES, Page
+from backend.relay.sinks import BYTES, Page
 from drivers.errors import Retry
 
 STDOUT = "-"

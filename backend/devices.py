@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, tuple_
 
-from backend.intake.epochs import Epoch, Opened
+from backend.epochs import Epoch, Opened
 from backend.naming import identity_bytes
 from backend.tables import device, epoch_device, record, waiting
 from uplink.records import DeviceRecord, decode

@@ -9,9 +9,9 @@ from sqlalchemy import select
 
 from backend import tables
 from backend.errors import KeyUnusable, LedgerKeyMissing
-from backend.guarding.reading_names import ReadingNames
 from backend.ledger import Ledger
 from backend.naming import Name, identity_bytes, reading_id
+from backend.reading_names import ReadingNames
 from drivers.blood_pressure import decode
 from tests.backend.office import (
     CUFF,
@@ -28,7 +28,7 @@ from tests.backend.office import (
 from uplink.keys import X25519, X_WING, OpeningKey
 from uplink.records import ReadingRecord
 
-OLDER = Path(__file__).parents[1] / "older" / "ledger-1.sql"
+OLDER = Path(__file__).parent / "older" / "ledger-1.sql"
 MORNING = utc(2026, 3, 2, 12)
 PLAIN = {
     bytes.fromhex("F6F0B21038ED46D55683DF288D94A06E"): 1,

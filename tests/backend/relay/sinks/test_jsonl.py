@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from backend.errors import SinkFailed
 from backend.relay.relayed import MARK
-from backend.sinks import Page
-from backend.sinks.jsonl import JsonLines, StandardOutput, find_sound
+from backend.relay.sinks import Page
+from backend.relay.sinks.jsonl import JsonLines, StandardOutput, find_sound
 from drivers.errors import Retry
 
 

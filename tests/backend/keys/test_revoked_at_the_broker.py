@@ -2,9 +2,9 @@ import shutil
 
 import pytest
 
-from backend.enrolment.certificates import make_key, private_pem
-from backend.enrolment.keygen import add_key, make_keys, renew_revoked
-from backend.enrolment.keys import load_authority
+from backend.keys.certificates import make_key, private_pem
+from backend.keys.folder import load_authority
+from backend.keys.keygen import add_key, make_keys, renew_revoked
 from tests.fakes.broker import MosquittoBroker
 from uplink.errors import BrokerUnreachable
 from uplink.mqtt import Broker, Connection

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gateway.control.requests import REQUESTS, Request, SetupOpen, decode_request, find_id
 from gateway.errors import RequestRefused
+from gateway.requests import REQUESTS, Request, SetupOpen, decode_request, find_id
 
 things = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),

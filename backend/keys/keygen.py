@@ -7,8 +7,9 @@ from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from backend.enrolment.certificates import Authority, make_key, private_pem, read_certificates
-from backend.enrolment.keys import (
+from backend.errors import KeyExists, KeyUnusable
+from backend.keys.certificates import Authority, make_key, private_pem, read_certificates
+from backend.keys.folder import (
     AUTHORITIES,
     REVOKED,
     key_files,
@@ -18,7 +19,6 @@ from backend.enrolment.keys import (
     load_trust,
     read_key,
 )
-from backend.errors import KeyExists, KeyUnusable
 from backend.outside import sync_folder
 from uplink.keys import X_WING, OpeningKey, Signer
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 STRENGTHS = ((-60, "strong"), (-75, "good"), (-85, "weak"))
 
 
@@ -28,11 +26,3 @@ def yes_no(*, is_so: bool | None) -> str:
 def strength(rssi: int) -> str:
     """How strong a signal of so many dBm is."""
     return next((word for least, word in STRENGTHS if rssi >= least), "very weak")
-
-
-def table(rows: Sequence[Sequence[str]]) -> None:
-    """Print rows in columns as wide as they need."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        print("  ".join(cells).rstrip())
