@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 
 from backend.dating.histories import History, Shared
 from backend.dating.instants import Anchor, Interval, by_boot, instant
-from backend.dating.stretches import Offset, doubted, less
+from backend.dating.stretches import Offset, between, doubted, less
 
 __all__ = [
     "Anchor",
@@ -107,20 +107,42 @@ def judge(
 ) -> Judgement:
     """Return when one reading was measured, from all its sightings and its device's clock facts.
 
-    `anchors` are those of the boots named by the sightings and facts; further ones do no harm.
+    `clock_facts` are in the order of one hub's records; that matters for those in a boot of which
+    nobody knows the time. `anchors` are those of the boots named by the sightings and facts;
+    further ones do no harm.
     `enrolled_ms` is when the device was first given to a patient: a device hands over its memory
     at the first contact, so a candidate from before counts only where there is no later one.
     `delivered` are other readings of the device, wanted only where there are several candidates:
     in whose stretch an earlier session handed over something newer, this one had not been measured.
     """
     anchors_by_boot = by_boot(anchors)
-    offsets = [o for f in clock_facts if (o := find_offset(f, anchors_by_boot))]
+    offsets, doubts = _find_offsets(clock_facts, anchors_by_boot)
     shared = Shared(offsets)
 
     def cut(live: Sequence[Offset]) -> History:
         return shared.cut(0, len(offsets), live)
 
-    return judge_by(sightings, KnownClock(cut), anchors_by_boot, enrolled_ms, delivered)
+    return judge_by(sightings, KnownClock(cut, doubts), anchors_by_boot, enrolled_ms, delivered)
+
+
+def _find_offsets(
+    clock_facts: Iterable[ClockFact], anchors: Mapping[bytes, Sequence[Anchor]]
+) -> tuple[list[Offset], list[Offset]]:
+    """What the clock was found to be, and what only lay between two findings."""
+    offsets: list[Offset] = []
+    doubts: list[Offset] = []
+    undated: list[datetime] = []
+    for fact in clock_facts:
+        offset = find_offset(fact, anchors)
+        if offset is None:
+            undated.append(fact.device_time)
+            continue
+        if offsets:
+            found = (between(offsets[-1], offset, device_time) for device_time in undated)
+            doubts += (doubt for doubt in found if doubt)
+        undated = []
+        offsets.append(offset)
+    return offsets, doubts
 
 
 def judge_by(

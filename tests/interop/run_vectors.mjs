@@ -16,7 +16,7 @@ const hex = (text) => Buffer.from(text, "hex");
 const byName = (list, make) => Object.fromEntries(list.map((one) => [one.name, make(one)]));
 const shown = (time) => (time === null ? null : Math.floor(Date.parse(`${time}Z`) / 1000) * 1000);
 const stampOf = ({ boot, boottime_ms, utc_ms, quality }) => ({
-  boot, boottime: boottime_ms, utc: utc_ms, quality,
+  hub: "hub-1", boot, boottime: boottime_ms, utc: utc_ms, quality,
 });
 
 const keys = load("keys");

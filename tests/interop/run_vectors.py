@@ -30,26 +30,29 @@ def as_shown(time):
     return int(datetime.fromisoformat(time).replace(tzinfo=UTC).timestamp()) * 1000
 
 
+def stamp_of(told):
+    return (("hub-1", told["boot"]), *(told[name] for name in STAMP))
+
+
 def judge(case):
     sightings = [
-        (tuple(s[name] for name in STAMP), as_shown(s["device_time"]), s["origin"] == 1)
-        for s in case["sightings"]
+        (stamp_of(s), as_shown(s["device_time"]), s["origin"] == 1) for s in case["sightings"]
     ]
     clocks = [
         (
-            tuple(c[name] for name in STAMP),
+            stamp_of(c),
             None if c["asked_ms"] is None else c["boottime_ms"] - c["asked_ms"],
             as_shown(c["device_time"]),
             c["is_set"],
         )
         for c in case["clock_facts"]
     ]
-    anchors = [tuple(a[name] for name in STAMP) for a in case["anchors"]]
+    anchors = [stamp_of(a) for a in case["anchors"]]
     found = find_date(sightings, clocks, anchors, ZoneInfo(case["zone"]), case["enrolled_ms"])
     return found and found.isoformat()
 
 
-STAMP = ("boot", "boottime_ms", "utc_ms", "quality")
+STAMP = ("boottime_ms", "utc_ms", "quality")
 keys = load("keys")
 files = {one["suite"]: one["file"] for one in keys["backend"]}
 publics = {one["hub"]: bytes.fromhex(one["public"]) for one in keys["hubs"]}

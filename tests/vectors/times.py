@@ -110,6 +110,7 @@ def _device_clock(at):
     jumped = [right(utc(2026, 3, 2, 13)), clock(utc(2026, 3, 6, 13), naive(utc(2026, 3, 4, 13)))]
     within = [right(utc(2026, 3, 2, 13)), clock(utc(2026, 3, 6, 13), naive(utc(2026, 3, 6, 12)))]
     late = utc(2026, 3, 6, 13)
+    dark = clock(at + DAY, naive(at + 30 * MINUTE), quality=0, boot=OTHER_BOOT)
     return [
         case("a clock that is right", [seen(at + MINUTE, naive(at))], [right(at + MINUTE - 500)]),
         case(
@@ -151,6 +152,21 @@ def _device_clock(at):
             "a device time that fits nothing", [seen(at, naive(utc(2037, 1, 1)))], [right(at - 500)]
         ),
         case("a clock that nobody read", [seen(at, naive(at))]),
+        case(
+            "read in a boot without time, between two reads that disagree",
+            [seen(at + 3 * DAY, naive(at + HOUR))],
+            [right(at), dark, clock(at + 3 * DAY, naive(at))],
+        ),
+        case(
+            "read in a boot without time, between two reads that agree",
+            [seen(at + 3 * DAY, naive(at + HOUR))],
+            [right(at), dark, right(at + 3 * DAY)],
+        ),
+        case(
+            "read in a boot without time, before a set",
+            [seen(at + 3 * DAY, naive(at + HOUR))],
+            [right(at), dark, right(at + 3 * DAY, is_set=True)],
+        ),
         case("two batteries, and not known what else came", second, two_batteries),
         case(
             "two batteries, and the first one's reading had come before",

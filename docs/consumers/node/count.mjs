@@ -14,13 +14,19 @@ import { decode, encode, unseal } from "./seals.mjs";
 const [READING, SERIES, DEVICE, CLOCK, EVENT, LIVE] = [1, 2, 3, 4, 5, 1];
 const Y2000_S = 946_684_800; // 2000-01-01 as if it were UTC: a device states no zone
 
-/** Each record opened: its name, its stamp, its epoch's name, and its fields by their keys. */
+/**
+ * Each record opened: its name, its stamp, its epoch's name, and its fields by their keys. In the
+ * order of each hub's records, its epochs as their key records came.
+ */
 export function load(office) {
-  return [...office.records].flatMap(([name, sealed]) => {
-    const [hub, kid, sequence] = name.split(" ");
+  const order = new Map([...office.epochs.keys()].map((of, n) => [of, n]));
+  const rows = [...office.records].map(([name, sealed]) => [...name.split(" "), sealed]);
+  const place = ([hub, kid]) => order.get(`${hub} ${kid}`);
+  rows.sort((one, other) => place(one) - place(other) || one[2] - other[2]);
+  return rows.flatMap(([hub, kid, sequence, sealed]) => {
     const epoch = office.epochs.get(`${hub} ${kid}`);
     const [boot, boottime, utc, quality] = [8, 9, 10, 11].map((key) => epoch.says.get(key));
-    const start = { boot: `${hub} ${Buffer.from(boot).toString("hex")}`, boottime, utc, quality };
+    const start = { hub, boot: `${hub} ${Buffer.from(boot).toString("hex")}`, boottime, utc, quality };
     const of = { hub, kid, sequence: Number(sequence), start };
     try {
       const fields = decode(unseal(epoch, of.sequence, sealed));

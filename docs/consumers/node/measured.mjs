@@ -1,6 +1,6 @@
 // When was a reading measured? The part of docs/time.md that docs/consume.md names.
 //
-// Milliseconds all. A stamp is {boot, boottime, utc, quality}; an instant is [from, to]; what a
+// Milliseconds all. A stamp is {hub, boot, boottime, utc, quality}; an instant is [from, to]; what a
 // device's clock showed counts as if it were UTC.
 const LIVE_DELAY_MS = 120_000, UNASKED_MS = 30_000, SECOND_MS = 1_000;
 
@@ -20,7 +20,7 @@ function findInstant({ boot, boottime, utc, quality }, anchors) {
 }
 
 /** UTC less device time, from `low` to `high`, as found between two instants. */
-function findOffset([from, to], tookMs, shown, isSet) {
+function findOffset([from, to], tookMs, shown, isSet = false) {
   const since = from - tookMs;
   return { since, until: to, isSet, low: since - shown - SECOND_MS, high: to - shown };
 }
@@ -38,7 +38,38 @@ function findCandidates(shown, findings, arrived) {
   });
 }
 
-/** The local date of a reading, or null: held. A sighting is {stamp, shown, isLive}. */
+/** Of a device's clock: what it was found to be, and what only lay between two findings. */
+function findFindings(clocks, anchors) {
+  const findings = [], doubts = [], last = new Map(), undated = new Map();
+  for (const { stamp, took, shown, isSet } of clocks) {
+    const { hub } = stamp, at = findInstant(stamp, anchors);
+    if (!at) {
+      undated.set(hub, [...(undated.get(hub) ?? []), shown]);
+      continue;
+    }
+    const found = findOffset(at, took ?? UNASKED_MS, shown, isSet);
+    if (last.has(hub) && !agree(last.get(hub), found)) {
+      const around = [last.get(hub).since, found.until];
+      doubts.push(...(undated.get(hub) ?? []).map((shown) => findOffset(around, 0, shown)));
+    }
+    undated.delete(hub);
+    findings.push(found);
+    last.set(hub, found);
+  }
+  return [findings, doubts];
+}
+
+/** Whether one clock, up to drift, can have been found so twice. */
+function agree(before, after) {
+  const drift = Math.floor((after.until - before.since) / 5_000) + 1;
+  const apart = Math.max(before.low - after.high, after.low - before.high);
+  return apart <= drift && !after.isSet;
+}
+
+/**
+ * The local date of a reading, or null: held. A sighting is {stamp, shown, isLive}, a clock fact
+ * {stamp, took, shown, isSet}; these come in the order of each hub's records.
+ */
 export function findDate(sightings, clocks, anchors, { zone, enrolled }) {
   const place = (fact) => ({ ...fact, at: findInstant(fact.stamp, anchors) });
   const seen = sightings.map(place).filter(({ at }) => at);
@@ -46,12 +77,17 @@ export function findDate(sightings, clocks, anchors, { zone, enrolled }) {
   const shown = seen.map((one) => one.shown).find((one) => one !== null);
   let found = [];
   if (shown !== undefined) {
-    const findings = clocks.map(place).filter(({ at }) => at)
-      .map(({ at, took, shown: told, isSet }) => findOffset(at, took ?? UNASKED_MS, told, isSet))
-      .concat(live.map((at) => findOffset(at, LIVE_DELAY_MS, shown, false)));
-    found = findCandidates(shown, findings, Math.min(...seen.map(({ at }) => at[1])));
+    const [findings, doubts] = findFindings(clocks, anchors);
+    const arrived = Math.min(...seen.map(({ at }) => at[1]));
+    findings.push(...live.map((at) => findOffset(at, LIVE_DELAY_MS, shown)));
+    found = findCandidates(shown, findings, arrived);
     const later = found.filter(([, high]) => high >= enrolled);
     if (later.length) found = later;
+    for (const doubt of found.length && !live.length ? doubts : []) {
+      found.push(...findCandidates(shown, [doubt], arrived)
+        .map(([low, high]) => [Math.max(low, doubt.since), Math.min(high, doubt.until)])
+        .filter(([low, high]) => low <= high));
+    }
   }
   if (!found.length && live.length) found = [[live[0][0] - LIVE_DELAY_MS, live[0][1]]];
   const format = new Intl.DateTimeFormat("en-CA", { timeZone: zone, dateStyle: "short" });

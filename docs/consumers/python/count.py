@@ -23,9 +23,14 @@ Y2000_S = 946_684_800  # 2000-01-01 as if it were UTC: a device states no zone
 
 
 def load(office):
-    """Each record opened: (hub, kid, sequence), its stamp, and its fields by their keys."""
+    """Each record opened: (hub, kid, sequence), its stamp, and its fields by their keys.
+
+    In the order of each hub's records, its epochs as their key records came.
+    """
+    told = office.db.execute("SELECT hub, kid FROM statement WHERE mark = 1 ORDER BY rowid")
+    order = {of: n for n, of in enumerate(dict.fromkeys(told))}
     rows = office.db.execute("SELECT hub, kid, sequence, sealed FROM record").fetchall()
-    for hub, kid, sequence, sealed in rows:
+    for hub, kid, sequence, sealed in sorted(rows, key=lambda row: (order[row[:2]], row[2])):
         epoch = office.open(hub, *office.db.execute(FIND_KEY_RECORD, (hub, kid)).fetchone())
         boot, boottime, utc, quality = (epoch.says[key] for key in range(8, 12))
         yield (hub, kid, 0), ((hub, boot), boottime, utc, quality), {0: CLOCK}
