@@ -79,6 +79,11 @@ class Air:
         if gadget.is_bonded:
             self.bonds.add(gadget.address)
 
+    @property
+    def amiss(self) -> str:
+        """The rung that it waits for, or nothing."""
+        return self.deaf or self.busy or self.hung
+
     def advertise(self, address: str, name: str) -> None:
         """Heard by every scan, if any can hear."""
         is_linked = address in self.stale or any(link.address == address for link in self.links)

@@ -193,9 +193,10 @@ class Home(Quarter):
         )
 
     def _is_empty(self) -> bool:
-        if not self.meter.is_read:
+        # A radio that refuses to connect is noticed only where something wants to be met.
+        if not self.meter.is_read or self.air.amiss:
             self._appear(self.meter, self.meter.wake)
-        return self.meter.is_read and not self.cuff.cuff.memory
+        return self.meter.is_read and not self.cuff.cuff.memory and not self.air.amiss
 
     async def _conclude(self) -> None:
         """Nothing is left that needs a hand."""
@@ -207,8 +208,8 @@ class Home(Quarter):
         needs_help = [each["what"] for each in status["problems"] if each["needs_help"]]
         if needs_help:
             self.problem = f"the hub still needs help: {needs_help}"
-        elif amiss := self.air.deaf or self.air.busy or self.air.hung:
-            self.problem = f"the radio still waits for the rung {amiss}"
+        elif self.air.amiss:
+            self.problem = f"the radio still waits for the rung {self.air.amiss}"
         self.injected += self.air.fates
         self.injected.update({f"mended by {rung}": n for rung, n in self.air.mended.items()})
 
@@ -278,7 +279,7 @@ class Home(Quarter):
         while True:
             await asyncio.sleep(dice.expovariate(1 / (1.2 * DAY_S)))
             kind = dice.choice(tuple(RADIO_TROUBLES))
-            if air.deaf or air.busy or air.hung:
+            if air.amiss:
                 continue
             self.injected[kind] += 1
             if trouble := RADIO_TROUBLES[kind]:
