@@ -71,6 +71,16 @@ class Office:
                 self._changed.clear()
                 await self._changed.wait()
 
+    async def until_told(self, **facts):
+        """The newest status says so."""
+
+        def is_told():
+            if not self.statuses:
+                return False
+            return facts.items() <= json.loads(self.statuses[-1].payload).items()
+
+        await self.until(is_told)
+
     async def say(self, receipt, signer=None, *, is_retained=False):
         data = (
             receipt if isinstance(receipt, bytes) else sign_receipt(receipt, signer or self.signer)
@@ -275,12 +285,12 @@ async def test_a_silent_office_is_said_and_costs_a_bounded_number_of_messages(st
     assert last[0][0] == "key"
     assert last[16:19] == [["key", (1, 1)]] * 3
     await hub.until(lambda: hub.standing.is_office_silent)
-    await office.until(lambda: json.loads(office.statuses[-1].payload)["office_silent"])
+    await office.until_told(office_silent=True)
 
     office.answers = True
     await hub.until_delivered()
     assert not hub.standing.is_office_silent
-    await office.until(lambda: not json.loads(office.statuses[-1].payload)["office_silent"])
+    await office.until_told(office_silent=False)
 
 
 async def test_what_changed_for_a_moment_while_the_status_was_made_is_not_what_stays_told(stand):
@@ -412,7 +422,7 @@ async def test_a_refused_record_is_said_once_and_the_others_go_on(stand):
     assert (said["log_level"], said["sequence"], said["reason"]) == ("error", 2, "conflict")
     assert "hint" in said
     assert (hub.outbox.depth, hub.outbox.quarantined) == (0, 1)
-    await office.until(lambda: json.loads(office.statuses[-1].payload)["quarantined"] == 1)
+    await office.until_told(quarantined=1)
 
 
 async def test_a_key_record_that_the_office_lost_is_sent_at_once_but_not_twice_an_hour(stand):
