@@ -40,8 +40,7 @@ class ClockFacts(NamedTuple):
         for number, shown in self.undated.items():
             before, after = offsets[number - 1], offsets[number]
             if before and after:
-                found = (between(before, after, device_time) for device_time in shown)
-                doubts += ((number, offset) for offset in found if offset)
+                doubts += ((number, offset) for offset in between(before, after, shown))
         shared = Shared([of for of in offsets if of is not None])
         return SharedClock(self.placed, list(known), shared, doubts)
 

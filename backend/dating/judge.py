@@ -138,8 +138,7 @@ def _find_offsets(
             undated.append(fact.device_time)
             continue
         if offsets:
-            found = (between(offsets[-1], offset, device_time) for device_time in undated)
-            doubts += (doubt for doubt in found if doubt)
+            doubts += between(offsets[-1], offset, undated)
         undated = []
         offsets.append(offset)
     return offsets, doubts

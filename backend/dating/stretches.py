@@ -50,16 +50,15 @@ def less(at: Interval, device_time: datetime) -> Interval:
     return Interval(at.from_ms - shown - DEVICE_RESOLUTION_MS, at.to_ms - shown)
 
 
-def between(before: Offset, after: Offset, device_time: datetime) -> Offset | None:
-    """What a clock showed at some instant between these two findings; nobody knows at which.
+def between(before: Offset, after: Offset, shown: Iterable[datetime]) -> Iterator[Offset]:
+    """What a clock showed at instants between these two findings; nobody knows at which.
 
-    None where the two agree: then nothing says that it jumped. Where they do not, it may have
-    jumped more than once, and this may be of a stretch that neither of the two is of.
+    Nothing where the two agree: then nothing says that it jumped. Where they do not, it may have
+    jumped more than once, and these may be of stretches that neither of the two is of.
     """
-    if not after.is_set and agrees(before, after):
-        return None
-    at = Interval(before.at.from_ms, after.at.to_ms)
-    return Offset(at, less(at, device_time), is_set=False)
+    if after.is_set or not agrees(before, after):
+        at = Interval(before.at.from_ms, after.at.to_ms)
+        yield from (Offset(at, less(at, device_time), is_set=False) for device_time in shown)
 
 
 def doubted(device_time: datetime, doubts: Iterable[Offset], arrived_ms: int) -> Iterator[Interval]:
